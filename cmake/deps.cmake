@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every C++ library of the project, from Debian 12 packages (names and versions in scripts/setup.sh).
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url)
+find_package(fmt 9 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(tomlplusplus CONFIG QUIET)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(RocksDB CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(secp256k1 REQUIRED IMPORTED_TARGET libsecp256k1)
+pkg_check_modules(botan REQUIRED IMPORTED_TARGET botan-2)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()
+if(WAVS_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
+
+# Asio and Beast header-only, one configuration for all modules: an executor type mismatch between
+# modules would be an ODR violation.
+add_library(wavs_asio INTERFACE)
+target_compile_definitions(wavs_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+target_link_libraries(wavs_asio INTERFACE Boost::headers Threads::Threads)

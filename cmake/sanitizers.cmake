@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# WAVS_SANITIZE: a list for -fsanitize, e.g. "address,undefined"; applies to everything we compile.
+set(WAVS_SANITIZE "" CACHE STRING "Sanitizers, comma separated")
+option(WAVS_BENCH "Build the micro-benchmarks" OFF)
+if(WAVS_SANITIZE)
+  add_compile_options(-fsanitize=${WAVS_SANITIZE} -fno-omit-frame-pointer)
+  if(WAVS_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=all)
+  endif()
+  add_link_options(-fsanitize=${WAVS_SANITIZE})
+endif()
+if(WAVS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
