@@ -2,6 +2,8 @@
 # Every C++ library of the project, from Debian 12 packages (names and versions in scripts/setup.sh).
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+set(Boost_NO_WARN_NEW_VERSIONS ON)
+set(_Boost_URL_HEADERS boost/url.hpp)
 find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url)
 find_package(fmt 9 REQUIRED)
 find_package(spdlog 1.10 REQUIRED)
