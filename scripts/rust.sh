@@ -17,4 +17,4 @@ cd "$root/rust"
 if [ ! -f "$CARGO_TARGET_DIR/release/libwavs_rt.a" ]; then
   echo "rust: first build of the engine library for this lock file, about 8 minutes on 2 cores" >&2
 fi
-exec cargo build --release --locked -p wavs-rt -p wavs-componentize
+exec cargo build --release --locked

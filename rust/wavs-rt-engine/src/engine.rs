@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The engine as its users see it: load, run, cancel, shut down.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Semaphore;
+
+use crate::components::{Components, LoadOutcome, LoadRequest};
+use crate::engine_config::Options;
+use crate::epoch::Ticker;
+use crate::failure::{Failure, Status};
+use crate::host::HostCallbacks;
+use crate::inflight::{Completion, InFlight, Ticket};
+use crate::run::{self, RunOutcome, RunRequest};
+
+/// How long threads get to end once all work has completed.
+const THREAD_EXIT: Duration = Duration::from_secs(1);
+
+/// Counters since the start; `running`, `waiting`, `cached`, `on_demand` are of now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    pub running: u64,
+    pub waiting: u64,
+    pub completed: [u64; Status::COUNT],
+    pub compiled: u64,
+    pub disk_hits: u64,
+    pub memory_hits: u64,
+    pub disk_rejected: u64,
+    pub evicted: u64,
+    pub cached: u64,
+    pub on_demand: u64,
+    pub epoch_ticks: u64,
+}
+
+struct Shared {
+    options: Options,
+    callbacks: Arc<dyn HostCallbacks>,
+    components: Arc<Components>,
+    ticker: Ticker,
+    permits: Semaphore,
+    running: AtomicU64,
+    waiting: AtomicU64,
+    completed: [AtomicU64; Status::COUNT],
+}
+
+/// One per process.
+pub struct Engine {
+    shared: Arc<Shared>,
+    inflight: Arc<InFlight>,
+    handle: Handle,
+    runtime: Mutex<Option<Runtime>>,
+}
+
+impl Engine {
+    pub fn new(mut options: Options, callbacks: Arc<dyn HostCallbacks>) -> Result<Self, Failure> {
+        // A run that has a permit must find a slot.
+        options.max_in_flight = options.max_in_flight.min(options.pool_slots as usize).max(1);
+        let internal = |error: std::io::Error| Failure::new(Status::Internal, error.to_string());
+        let components = Arc::new(Components::new(&options)?);
+        let clock = Arc::clone(&components);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(options.guest_threads.max(1))
+            .thread_name("wavs-guest")
+            .enable_all()
+            .build()
+            .map_err(internal)?;
+        let shared = Shared {
+            ticker: Ticker::start(move || clock.tick()).map_err(internal)?,
+            permits: Semaphore::new(options.max_in_flight),
+            options,
+            callbacks,
+            components,
+            running: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
+            completed: Default::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            inflight: Arc::default(),
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+        })
+    }
+
+    /// Makes a component ready; `done` is called exactly once, here if the engine is closed.
+    pub fn load(
+        &self,
+        request: LoadRequest,
+        done: impl FnOnce(Result<LoadOutcome, Failure>) + Send + 'static,
+    ) {
+        let done = Completion::new(done, || Err(lost()));
+        let Some(ticket) = self.inflight.enter() else { return done.tell(Err(closed())) };
+        let components = Arc::clone(&self.shared.components);
+        self.handle.spawn(async move {
+            // Moved in this order so that a task that dies tells first and leaves then.
+            let (ticket, done) = (ticket, done);
+            done.tell(components.load_timed(request).await);
+            drop(ticket);
+        });
+    }
+
+    /// Forgets a component; runs in progress keep it.
+    pub fn evict(&self, digest: &[u8; 32], disk: bool) -> bool {
+        self.shared.components.evict(digest, disk)
+    }
+
+    /// Starts a run; `done` is called exactly once, here if the engine is closed. Returns the number
+    /// for `cancel`, 0 if nothing was started.
+    pub fn run(&self, request: RunRequest, done: impl FnOnce(RunOutcome) + Send + 'static) -> u64 {
+        let done = Completion::new(done, || lost().into());
+        let Some(ticket) = self.inflight.enter() else {
+            done.tell(closed().into());
+            return 0;
+        };
+        let id = ticket.id;
+        let shared = Arc::clone(&self.shared);
+        self.handle.spawn(async move {
+            let (ticket, done) = (ticket, done);
+            let outcome = shared.run(request, &ticket).await;
+            let status = outcome.result.as_ref().err().map_or(Status::Ok, |failure| failure.status);
+            shared.completed[status as usize].fetch_add(1, Ordering::Relaxed);
+            done.tell(outcome);
+            drop(ticket);
+        });
+        id
+    }
+
+    pub fn cancel(&self, run: u64) -> bool {
+        self.inflight.cancel(run)
+    }
+
+    pub fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shared = &self.shared;
+        let counters = &shared.components.counters;
+        let (cached, on_demand) = shared.components.cached();
+        Stats {
+            running: read(&shared.running),
+            waiting: read(&shared.waiting),
+            completed: std::array::from_fn(|status| read(&shared.completed[status])),
+            compiled: read(&counters.compiled),
+            disk_hits: read(&counters.disk_hits),
+            memory_hits: read(&counters.memory_hits),
+            disk_rejected: read(&counters.disk_rejected),
+            evicted: read(&counters.evicted),
+            cached,
+            on_demand,
+            epoch_ticks: shared.ticker.ticks(),
+        }
+    }
+
+    /// Refuses new work, gives what runs `grace`, ends the rest; all completions have returned then.
+    pub fn shutdown(&self, grace: Duration) {
+        self.inflight.close(grace);
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_timeout(THREAD_EXIT);
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown(Duration::ZERO);
+    }
+}
+
+impl Shared {
+    async fn run(&self, request: RunRequest, ticket: &Ticket) -> RunOutcome {
+        let waiting = Gauge::up(&self.waiting);
+        let permit = first(self.permits.acquire(), ticket.stop.asked()).await;
+        drop(waiting);
+        let Some(Ok(_permit)) = permit else { return cancelled().into() };
+        ticket.stop.started.store(true, Ordering::SeqCst);
+        let _running = Gauge::up(&self.running);
+        let load = self.components.get(request.digest, request.export.world());
+        let ready = match first(load, ticket.stop.asked()).await {
+            Some(Ok(ready)) => ready,
+            Some(Err(failure)) => return failure.into(),
+            None => return cancelled().into(),
+        };
+        let _ticking = self.ticker.running();
+        let callbacks = Arc::clone(&self.callbacks);
+        run::execute(&self.options, callbacks, &ready, request, &ticket.stop).await
+    }
+}
+
+/// The value of `work`, or None if `end` comes first.
+async fn first<T>(work: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut end = std::pin::pin!(end);
+    std::future::poll_fn(move |context| match work.as_mut().poll(context) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
+        std::task::Poll::Pending => end.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+fn closed() -> Failure {
+    Failure::new(Status::Cancelled, "the engine is shut down")
+}
+
+fn cancelled() -> Failure {
+    Failure::new(Status::Cancelled, "the run was cancelled")
+}
+
+/// A task died without an outcome.
+fn lost() -> Failure {
+    if std::thread::panicking() {
+        Failure::new(Status::Panic, "a defect in the engine; its message is on standard error")
+    } else {
+        closed()
+    }
+}
+
+/// Counts something as long as it lives.
+struct Gauge<'a>(&'a AtomicU64);
+
+impl<'a> Gauge<'a> {
+    fn up(counter: &'a AtomicU64) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Gauge<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Options of the engine and what they mean for Wasmtime.
+
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// What one component may take of the pool; whatever needs more runs on the on-demand engine.
+const CORE_INSTANCES: u32 = 8;
+const MEMORIES: u32 = 2;
+const TABLES: u32 = 4;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Set-up of an engine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub guest_threads: usize,
+    pub max_in_flight: usize,
+    pub pool_slots: u32,
+    pub compile_jobs: usize,
+    pub component_cache: usize,
+    pub max_table_elements: usize,
+    pub max_handles: usize,
+    pub stdio_cap: usize,
+    pub max_memory: usize,
+    /// No directory: compiled code stays in memory only.
+    pub cache_dir: Option<PathBuf>,
+    /// Table elements a slot of the pool has room for.
+    pub pool_table_elements: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            guest_threads: cores,
+            max_in_flight: 256,
+            pool_slots: 256,
+            compile_jobs: (cores / 2).max(1),
+            component_cache: 64,
+            max_table_elements: 20_000,
+            max_handles: 10_000,
+            stdio_cap: 64 * KIB,
+            max_memory: 1024 * MIB,
+            cache_dir: None,
+            pool_table_elements: 20_000,
+        }
+    }
+}
+
+/// Settings that decide about compiled code; equal for both engines, so they share the disk cache.
+fn common() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model(true).concurrency_support(false).consume_fuel(true).epoch_interruption(true);
+    config
+}
+
+/// The engine for nearly all components: slots are made once and reused.
+pub fn pooled(options: &Options) -> Config {
+    let slots = options.pool_slots;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_stacks(slots)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
+        .total_memories(slots.saturating_mul(MEMORIES))
+        .total_tables(slots.saturating_mul(TABLES))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_memory_size(options.max_memory)
+        .table_elements(options.pool_table_elements)
+        .table_keep_resident(64 * KIB)
+        .linear_memory_keep_resident(4 * MIB)
+        .max_unused_warm_slots(u32::try_from(options.guest_threads * 2).unwrap_or(slots))
+        .pagemap_scan(Enabled::Auto);
+    let mut config = common();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// The engine for components that do not fit a slot.
+pub fn on_demand() -> Config {
+    let mut config = common();
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    config
+}

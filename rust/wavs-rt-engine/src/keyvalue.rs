@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! wasi:keyvalue 0.2.0-draft2 over the node's key-value callbacks.
+
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use crate::bindings::operator::wasi::keyvalue::{atomics, batch, store};
+use crate::host::CasAnswer;
+use crate::state::RunState;
+use store::{Error, KeyResponse};
+
+/// An open bucket is no more than its name.
+pub struct Bucket {
+    name: String,
+}
+
+/// A key and the value it had when the handle was made.
+pub struct Cas {
+    bucket: String,
+    key: String,
+    seen: Option<Vec<u8>>,
+}
+
+type Answer<T> = Result<Result<T, Error>>;
+
+/// Handles beyond the table's capacity are the guest's problem, not a trap.
+fn no_handle(error: &wasmtime::component::ResourceTableError) -> Error {
+    Error::Other(error.to_string())
+}
+
+impl RunState {
+    /// The bucket's name, or the error the guest gets for a bad handle.
+    fn bucket(&self, handle: &Resource<Bucket>) -> std::result::Result<&str, Error> {
+        match self.table.get(handle) {
+            Ok(bucket) => Ok(&bucket.name),
+            Err(error) => Err(no_handle(&error)),
+        }
+    }
+
+    fn new_cas(&mut self, bucket: String, key: String) -> std::result::Result<Resource<Cas>, Error> {
+        let seen = self.port.kv_get(&bucket, &key)?;
+        self.table.push(Cas { bucket, key, seen }).map_err(|error| no_handle(&error))
+    }
+}
+
+impl store::Host for RunState {
+    fn open(&mut self, identifier: String) -> Answer<Resource<Bucket>> {
+        let pushed = self.table.push(Bucket { name: identifier });
+        Ok(pushed.map_err(|error| no_handle(&error)))
+    }
+}
+
+impl store::HostBucket for RunState {
+    fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
+        Ok(self.bucket(&bucket).and_then(|bucket| self.port.kv_get(bucket, &key)))
+    }
+
+    fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
+        Ok(self.bucket(&bucket).and_then(|bucket| self.port.kv_set(bucket, &key, &value)))
+    }
+
+    fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<()> {
+        Ok(self.bucket(&bucket).and_then(|bucket| self.port.kv_delete(bucket, &key)))
+    }
+
+    fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<bool> {
+        Ok(self.bucket(&bucket).and_then(|bucket| self.port.kv_exists(bucket, &key)))
+    }
+
+    fn list_keys(&mut self, bucket: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {
+        let name = self.bucket(&bucket);
+        Ok(name.and_then(|bucket| self.port.kv_list(bucket, cursor.as_deref())))
+    }
+
+    fn drop(&mut self, bucket: Resource<Bucket>) -> Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for RunState {
+    fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
+        let name = self.bucket(&bucket);
+        Ok(name.and_then(|bucket| self.port.kv_increment(bucket, &key, delta)))
+    }
+
+    fn swap(
+        &mut self,
+        cas: Resource<Cas>,
+        value: Vec<u8>,
+    ) -> Result<std::result::Result<(), atomics::CasError>> {
+        // The handle is consumed whatever happens.
+        let Cas { bucket, key, seen } = self.table.delete(cas)?;
+        Ok(match self.port.kv_cas(&bucket, &key, seen.as_deref(), &value) {
+            Ok(CasAnswer::Stored) => Ok(()),
+            Ok(CasAnswer::Changed) => Err(match self.new_cas(bucket, key) {
+                Ok(fresh) => atomics::CasError::CasFailed(fresh),
+                Err(error) => atomics::CasError::StoreError(error),
+            }),
+            Err(error) => Err(atomics::CasError::StoreError(error)),
+        })
+    }
+}
+
+impl atomics::HostCas for RunState {
+    fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
+        let name = self.bucket(&bucket).map(str::to_owned);
+        Ok(name.and_then(|name| self.new_cas(name, key)))
+    }
+
+    /// What is stored now; the value to beat stays that of `new`.
+    fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
+        let cas = self.table.get(&cas)?;
+        Ok(self.port.kv_get(&cas.bucket, &cas.key))
+    }
+
+    fn drop(&mut self, cas: Resource<Cas>) -> Result<()> {
+        self.table.delete(cas)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for RunState {
+    fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Answer<Vec<Option<(String, Vec<u8>)>>> {
+        Ok(self.bucket(&bucket).and_then(|bucket| {
+            let one = |key: String| {
+                let value = self.port.kv_get(bucket, &key)?;
+                Ok(value.map(|value| (key, value)))
+            };
+            keys.into_iter().map(one).collect()
+        }))
+    }
+
+    fn set_many(&mut self, bucket: Resource<Bucket>, key_values: Vec<(String, Vec<u8>)>) -> Answer<()> {
+        Ok(self.bucket(&bucket).and_then(|bucket| {
+            key_values.iter().try_for_each(|(key, value)| self.port.kv_set(bucket, key, value))
+        }))
+    }
+
+    fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
+        Ok(self
+            .bucket(&bucket)
+            .and_then(|bucket| keys.iter().try_for_each(|key| self.port.kv_delete(bucket, key))))
+    }
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One run: a fresh instance, one call, under limits.
+
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::task::yield_now;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder};
+
+use crate::bindings::{AggregatorInput, AnyTxHash, TriggerAction};
+use crate::budget::Budget;
+use crate::components::Ready;
+use crate::engine_config::Options;
+use crate::epoch::TICK;
+use crate::failure::{Failure, Status};
+use crate::flat::{self, Reader};
+use crate::host::{HostCallbacks, HostPort, LogSource, Origin};
+use crate::inflight::Stop;
+use crate::network;
+use crate::state::{Limits, RunState, ServiceSnapshot};
+use crate::stdio::Capture;
+use crate::worlds::{Export, Linked};
+
+/// A busy guest gives way to others after this many epochs.
+const SLICE: u64 = 10;
+/// Longer limits mean no limit; timers cannot count further.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+/// Bytes one host call may move into the host.
+const HOSTCALL_BYTES: usize = 128 << 20;
+/// How much more than standard output `host.log` may write.
+const LOG_FACTOR: usize = 16;
+
+/// One call of one export.
+pub struct RunRequest {
+    pub export: Export,
+    pub digest: [u8; 32],
+    pub service: Option<ServiceSnapshot>,
+    pub service_id: [u8; 32],
+    pub workflow_id: String,
+    pub event_id: [u8; 20],
+    pub trace_id: [u8; 16],
+    /// Flat arguments of the export.
+    pub input: Vec<u8>,
+    pub fuel: u64,
+    /// `u64::MAX`: none.
+    pub time_ms: u64,
+    /// 0: the engine's.
+    pub max_memory: u64,
+    pub env: Vec<(String, String)>,
+    pub config: Vec<(String, String)>,
+    pub data_dir: Option<PathBuf>,
+    pub raw_sockets: bool,
+    pub dns: bool,
+}
+
+pub struct RunOutcome {
+    /// Flat result of the export.
+    pub result: Result<Vec<u8>, Failure>,
+    pub fuel_used: u64,
+    pub wall: Duration,
+}
+
+impl From<Failure> for RunOutcome {
+    fn from(failure: Failure) -> Self {
+        Self { result: Err(failure), fuel_used: 0, wall: Duration::ZERO }
+    }
+}
+
+/// The arguments of an export.
+enum Input {
+    Run(TriggerAction),
+    Process(AggregatorInput),
+    Timer(AggregatorInput),
+    Submitted(AggregatorInput, Result<AnyTxHash, String>),
+}
+
+impl Input {
+    fn decode(export: Export, bytes: &[u8]) -> Result<Self, Failure> {
+        Ok(match export {
+            Export::Run => Self::Run(flat::decode(bytes)?),
+            Export::ProcessInput => Self::Process(flat::decode(bytes)?),
+            Export::HandleTimerCallback => Self::Timer(flat::decode(bytes)?),
+            Export::HandleSubmitCallback => {
+                let (input, result) = flat::decode(bytes)?;
+                Self::Submitted(input, result)
+            }
+        })
+    }
+}
+
+/// Runs to the end, a limit, or a stop.
+pub async fn execute(
+    options: &Options,
+    callbacks: Arc<dyn HostCallbacks>,
+    ready: &Ready,
+    request: RunRequest,
+    stop: &Stop,
+) -> RunOutcome {
+    if request.time_ms == 0 {
+        return out_of_time(0).into();
+    }
+    let input = match Input::decode(request.export, &request.input) {
+        Ok(input) => input,
+        Err(failure) => return failure.into(),
+    };
+    let (fuel, limit) = (request.fuel, request.time_ms);
+    let start = Instant::now();
+    let deadline = deadline(start, limit);
+    let (mut store, streams) = match prepare(options, callbacks, ready, request, deadline) {
+        Ok(prepared) => prepared,
+        Err(failure) => return failure.into(),
+    };
+    let result = race(call(&mut store, &ready.linked, input), deadline, limit, stop).await;
+    streams.iter().for_each(Capture::finish);
+    let fuel_used = fuel.saturating_sub(store.get_fuel().unwrap_or(fuel));
+    RunOutcome { result, fuel_used, wall: start.elapsed() }
+}
+
+fn deadline(start: Instant, limit_ms: u64) -> Option<Instant> {
+    let limit = Duration::from_millis(limit_ms);
+    if limit > FOREVER { None } else { start.checked_add(limit) }
+}
+
+fn out_of_time(limit_ms: u64) -> Failure {
+    Failure::new(Status::OutOfTime, format!("the time limit of {limit_ms} ms is over"))
+}
+
+fn prepare(
+    options: &Options,
+    callbacks: Arc<dyn HostCallbacks>,
+    ready: &Ready,
+    request: RunRequest,
+    deadline: Option<Instant>,
+) -> Result<(Store<RunState>, [Capture; 2]), Failure> {
+    let origin = Origin {
+        export: request.export,
+        service_id: request.service_id,
+        digest: request.digest,
+        trace_id: request.trace_id,
+        workflow_id: request.workflow_id.clone(),
+    };
+    let log_cap = options.stdio_cap.saturating_mul(LOG_FACTOR);
+    let port = Arc::new(HostPort::new(callbacks, origin, log_cap));
+    let budget = Arc::new(Budget::new(options.stdio_cap));
+    let stream = |source| Capture::new(Arc::clone(&port), source, Arc::clone(&budget));
+    let streams = [stream(LogSource::Stdout), stream(LogSource::Stderr)];
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(options.max_handles);
+    let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
+    let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
+    let state = RunState {
+        wasi: wasi(&request, &streams)?,
+        table,
+        limits: Limits::new(memory, options.max_table_elements),
+        port,
+        service: request.service,
+        workflow_id: request.workflow_id,
+        event_id: request.event_id,
+        config: request.config,
+    };
+    let mut store = Store::new(&ready.engine, state);
+    store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(HOSTCALL_BYTES);
+    store.set_max_component_handles(options.max_handles);
+    let internal = |error| Failure::from_error(Status::Internal, &error);
+    store.set_fuel(request.fuel).map_err(internal)?;
+    store.set_epoch_deadline(slice(deadline));
+    store.epoch_deadline_callback(move |_: StoreContextMut<'_, RunState>| {
+        Ok(if deadline.is_some_and(|end| Instant::now() >= end) {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::YieldCustom(slice(deadline), Box::pin(yield_now()))
+        })
+    });
+    Ok((store, streams))
+}
+
+/// Epochs until the guest is asked again: a slice, or less when the deadline is nearer.
+fn slice(deadline: Option<Instant>) -> u64 {
+    let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+    let epochs = left.map_or(SLICE, |left| (left.as_millis() / TICK.as_millis()) as u64 + 1);
+    epochs.min(SLICE)
+}
+
+fn wasi(request: &RunRequest, streams: &[Capture; 2]) -> Result<WasiCtx, Failure> {
+    let [stdout, stderr] = streams;
+    let mut builder = WasiCtxBuilder::new();
+    builder.stdout(stdout.clone()).stderr(stderr.clone());
+    builder.envs(&request.env);
+    builder.allow_tcp(request.raw_sockets).allow_udp(request.raw_sockets);
+    builder.allow_ip_name_lookup(request.dns);
+    if request.raw_sockets {
+        builder.socket_addr_check(|address, purpose| {
+            Box::pin(async move { network::allowed(address, purpose) })
+        });
+    }
+    if let Some(dir) = &request.data_dir {
+        let opened = builder.preopened_dir(dir, ".", FsPerms::ReadWrite).map(|_| ());
+        opened.map_err(|error| Failure::new(Status::Filesystem, format!("{}: {error:#}", dir.display())))?;
+    }
+    Ok(builder.build())
+}
+
+/// What a call ends with, before limits are looked at.
+type Called = Result<Vec<u8>, Failure>;
+
+async fn call(store: &mut Store<RunState>, linked: &Linked, input: Input) -> Called {
+    match linked {
+        Linked::Operator(pre) => {
+            let made = pre.instantiate_async(&mut *store).await;
+            let instance = made.map_err(|error| explain(Status::Instantiate, &error))?;
+            match input {
+                Input::Run(action) => answer(instance.call_run(&mut *store, &action).await),
+                _ => Err(Failure::new(Status::Internal, "an operator component has only `run`")),
+            }
+        }
+        Linked::Aggregator(pre) => {
+            let made = pre.instantiate_async(&mut *store).await;
+            let instance = made.map_err(|error| explain(Status::Instantiate, &error))?;
+            match input {
+                Input::Process(input) => answer(instance.call_process_input(store, &input).await),
+                Input::Timer(input) => answer(instance.call_handle_timer_callback(store, &input).await),
+                Input::Submitted(input, result) => {
+                    let result = result.as_ref().map_err(String::as_str);
+                    let called = instance.call_handle_submit_callback(store, &input, result).await;
+                    answer(called.map(|done| done.map(|()| Nothing)))
+                }
+                Input::Run(_) => Err(Failure::new(Status::Internal, "an aggregator component has no `run`")),
+            }
+        }
+    }
+}
+
+/// The empty value.
+struct Nothing;
+
+impl flat::Flat for Nothing {
+    fn put(&self, _: &mut Vec<u8>) {}
+    fn get(_: &mut Reader<'_>) -> Result<Self, flat::FlatError> {
+        Ok(Self)
+    }
+}
+
+fn answer<T: flat::Flat>(called: wasmtime::Result<Result<T, String>>) -> Called {
+    match called {
+        Ok(Ok(value)) => Ok(flat::encode(&value)),
+        Ok(Err(text)) => Err(Failure::new(Status::ExecResult, text)),
+        Err(error) => Err(explain(Status::ComponentError, &error)),
+    }
+}
+
+/// Limits show as traps, wherever they strike; everything else is of the stage it happened in.
+fn explain(stage: Status, error: &wasmtime::Error) -> Failure {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => return Failure::new(Status::OutOfFuel, "the fuel is used up"),
+        Some(Trap::Interrupt) => return Failure::new(Status::OutOfTime, "the time limit is over"),
+        _ => {}
+    }
+    match error.downcast_ref::<I32Exit>() {
+        Some(I32Exit(code)) => {
+            Failure::new(Status::ComponentError, format!("the guest called exit with code {code}"))
+        }
+        None => Failure::from_error(stage, error),
+    }
+}
+
+/// The deadline here is for guests that wait in the host; busy ones meet it in the epoch callback.
+async fn race(
+    call: impl Future<Output = Called>,
+    deadline: Option<Instant>,
+    limit_ms: u64,
+    stop: &Stop,
+) -> Called {
+    let mut call = pin!(call);
+    let mut stopped = pin!(stop.asked());
+    let mut timer = pin!(deadline.map(|end| tokio::time::sleep_until(end.into())));
+    poll_fn(move |context| {
+        if let Poll::Ready(result) = call.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        if stopped.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(Failure::new(Status::Cancelled, "the run was cancelled")));
+        }
+        match timer.as_mut().as_pin_mut().map(|timer| timer.poll(context)) {
+            Some(Poll::Ready(())) => Poll::Ready(Err(out_of_time(limit_ms))),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What one run owns while it runs.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::bindings::service::Service;
+use crate::failure::Failure;
+use crate::flat;
+use crate::host::HostPort;
+
+/// A service as flat bytes, shared by all its runs and decoded only when a guest asks for it.
+#[derive(Clone)]
+pub struct ServiceSnapshot {
+    flat: Arc<[u8]>,
+}
+
+impl ServiceSnapshot {
+    /// Refuses bytes that are not a service, so that `decode` does not fail later.
+    pub fn new(flat: &[u8]) -> Result<Self, Failure> {
+        flat::decode::<Service>(flat)?;
+        Ok(Self { flat: flat.into() })
+    }
+
+    pub fn decode(&self) -> Result<Service, Failure> {
+        Ok(flat::decode(&self.flat)?)
+    }
+}
+
+/// The store data of a run.
+pub struct RunState {
+    pub wasi: WasiCtx,
+    pub table: ResourceTable,
+    pub limits: Limits,
+    pub port: Arc<HostPort>,
+    pub service: Option<ServiceSnapshot>,
+    pub workflow_id: String,
+    pub event_id: [u8; 20],
+    pub config: Vec<(String, String)>,
+}
+
+impl WasiView for RunState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Bounds over all memories and tables of a run together.
+pub struct Limits {
+    memory_left: usize,
+    table_left: usize,
+}
+
+impl Limits {
+    pub fn new(memory_bytes: usize, table_elements: usize) -> Self {
+        Self { memory_left: memory_bytes, table_left: table_elements }
+    }
+}
+
+fn grow(left: &mut usize, current: usize, desired: usize) -> bool {
+    let more = desired.saturating_sub(current);
+    let fits = more <= *left;
+    if fits {
+        *left -= more;
+    }
+    fits
+}
+
+// `false` makes memory.grow and table.grow answer -1.
+impl ResourceLimiter for Limits {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(maximum.is_none_or(|max| desired <= max) && grow(&mut self.memory_left, current, desired))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(maximum.is_none_or(|max| desired <= max) && grow(&mut self.table_left, current, desired))
+    }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The engine over the committed example components.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod aggregator;
+mod behaviour;
+mod caches;
+mod keyvalue;
+mod limits;
+mod support;

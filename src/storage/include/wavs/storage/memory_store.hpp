@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/storage/store.hpp"
+
+#include <array>
+#include <map>
+#include <mutex>
+
+namespace wavs::storage {
+
+/// The same contract without a disk: for tests, the simulator and offline tools.
+class MemoryStore final : public Store {
+public:
+    base::Result<std::optional<base::Bytes>> get(Keyspace keyspace,
+                                                 base::ByteView key) const override;
+    base::Result<std::vector<Entry>> scan(Keyspace keyspace, const Scan& scan) const override;
+    async::Task<base::Result<void>> commit(Batch batch) override;
+    base::Result<void> write_unsynced(const Batch& batch) override;
+    std::uint64_t sync_count() const override;
+
+private:
+    void apply_locked(const Batch& batch);
+
+    mutable std::mutex mutex_;
+    std::array<std::map<base::Bytes, base::Bytes>, kKeyspaceCount> tables_;
+    std::uint64_t syncs_ = 0;
+};
+
+}  // namespace wavs::storage

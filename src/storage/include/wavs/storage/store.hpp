@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/task.hpp"
+#include "wavs/base/bytes.hpp"
+#include "wavs/base/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace wavs::storage {
+
+/// One kind of data each. The number is on disk for ever: add at the end, never renumber.
+enum class Keyspace : std::uint8_t {
+    Meta = 0,       ///< ASCII name -> varies (schema, next_hd_index, next_sequence)
+    Services = 1,   ///< ServiceId[32] -> service record
+    Manifests = 2,  ///< ServiceDigest[32] -> canonical manifest JSON
+    Signers = 3,    ///< ServiceId[32] -> HD index record
+    Chains = 4,     ///< chain key -> configuration JSON of chains added at run time
+    KeyValue = 5,   ///< ServiceId[32] u16-BE bucket length, bucket, key -> bytes
+    Counters = 6,   ///< as KeyValue -> i64 little-endian
+    Events = 7,     ///< sequence u64-BE -> event record
+    Results = 8,    ///< sequence u64-BE, response u32-BE -> result record
+    Queues = 9,     ///< event id[20], target key -> queue record
+    Ledger = 10,    ///< signer[20], ServiceId[32], event id[20], workflow id -> digest and time
+    Cursors = 11,   ///< source key -> cursor
+    Coverage = 12,  ///< source key -> scanned block ranges
+    Timers = 13,    ///< due time u64-BE, id -> timer record
+    PendingUpdates = 14,  ///< ServiceId[32] -> update to be applied
+    EventIndex =
+        15,  ///< ServiceId[32], workflow id length u8, workflow id, sequence u64-BE -> nothing
+    EventIds = 16,   ///< default event id[20], sequence u64-BE -> nothing
+    ResultIds = 17,  ///< event id[20], sequence u64-BE, response u32-BE -> nothing
+};
+inline constexpr std::size_t kKeyspaceCount = 18;
+std::string_view to_string(Keyspace keyspace);
+
+/// Changes that become visible and durable together or not at all.
+class Batch {
+public:
+    struct Operation {
+        enum class Kind { Put, Erase, ErasePrefix } kind;
+        Keyspace keyspace;
+        base::Bytes key;
+        base::Bytes value;
+    };
+
+    Batch& put(Keyspace keyspace, base::ByteView key, base::ByteView value);
+    Batch& erase(Keyspace keyspace, base::ByteView key);
+    Batch& erase_prefix(Keyspace keyspace, base::ByteView prefix);
+    /// Takes over the operations of `other`, after ours.
+    Batch& append(Batch other);
+
+    bool empty() const { return operations_.empty(); }
+    const std::vector<Operation>& operations() const { return operations_; }
+
+private:
+    std::vector<Operation> operations_;
+};
+
+struct Entry {
+    base::Bytes key;
+    base::Bytes value;
+};
+
+/// Where a scan starts and ends. Keys come in byte order.
+struct Scan {
+    base::Bytes prefix;            ///< only keys that start with this
+    base::Bytes from;              ///< first key not below this (whole key, prefix included)
+    std::size_t limit = SIZE_MAX;  ///< at most this many
+};
+
+/// The node's state. Reads see every batch whose commit has ended. All methods are thread-safe;
+/// owned by `app`, outlives every module that holds a reference.
+class Store {
+public:
+    virtual ~Store() = default;
+
+    virtual base::Result<std::optional<base::Bytes>> get(Keyspace keyspace,
+                                                         base::ByteView key) const = 0;
+    virtual base::Result<std::vector<Entry>> scan(Keyspace keyspace, const Scan& scan) const = 0;
+
+    /// Ends when the batch is on disk. Commits that arrive together share one disk sync; they take
+    /// effect in the order of the calls. A failure means that the disk can no longer be trusted.
+    virtual async::Task<base::Result<void>> commit(Batch batch) = 0;
+
+    /// In the journal at once but not synced: durable no later than the next `commit` that ends.
+    /// For guest writes.
+    virtual base::Result<void> write_unsynced(const Batch& batch) = 0;
+
+    /// Disk syncs since start.
+    virtual std::uint64_t sync_count() const = 0;
+};
+
+}  // namespace wavs::storage

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/storage/store.hpp"
+
+#include <array>
+#include <iterator>
+
+namespace wavs::storage {
+
+std::string_view to_string(Keyspace keyspace) {
+    static constexpr std::array<std::string_view, kKeyspaceCount> kNames = {
+        "meta",     "services", "manifests",       "signers",     "chains",    "key_value",
+        "counters", "events",   "results",         "queues",      "ledger",    "cursors",
+        "coverage", "timers",   "pending_updates", "event_index", "event_ids", "result_ids"};
+    return kNames.at(static_cast<std::size_t>(keyspace));
+}
+
+Batch& Batch::put(Keyspace keyspace, base::ByteView key, base::ByteView value) {
+    operations_.push_back(
+        {Operation::Kind::Put, keyspace, base::to_bytes(key), base::to_bytes(value)});
+    return *this;
+}
+
+Batch& Batch::erase(Keyspace keyspace, base::ByteView key) {
+    operations_.push_back({Operation::Kind::Erase, keyspace, base::to_bytes(key), {}});
+    return *this;
+}
+
+Batch& Batch::erase_prefix(Keyspace keyspace, base::ByteView prefix) {
+    operations_.push_back({Operation::Kind::ErasePrefix, keyspace, base::to_bytes(prefix), {}});
+    return *this;
+}
+
+Batch& Batch::append(Batch other) {
+    operations_.insert(operations_.end(), std::make_move_iterator(other.operations_.begin()),
+                       std::make_move_iterator(other.operations_.end()));
+    return *this;
+}
+
+}  // namespace wavs::storage
