@@ -61,11 +61,7 @@ public:
             {
                 const std::lock_guard lock(mutex_);
                 if (!items_.empty()) {
-                    T item = std::move(items_.front());
-                    items_.pop_front();
-                    stats_->depth.store(items_.size(), std::memory_order_relaxed);
-                    wake_locked(senders_);
-                    co_return std::move(item);
+                    co_return pop_locked();
                 }
                 if (closed_) {
                     co_return cancelled_error("receive from queue " + stats_->name);
@@ -78,6 +74,15 @@ public:
                 co_return cancelled_error("receive from queue " + stats_->name);
             }
         }
+    }
+
+    /// An item that is there already; never waits.
+    std::optional<T> try_receive() {
+        const std::lock_guard lock(mutex_);
+        if (items_.empty()) {
+            return std::nullopt;
+        }
+        return pop_locked();
     }
 
     void close() {
@@ -117,6 +122,14 @@ private:
         stats_->depth.store(items_.size(), std::memory_order_relaxed);
         wake_locked(receivers_);
         return base::Result<void>(base::ok());
+    }
+
+    T pop_locked() {
+        T item = std::move(items_.front());
+        items_.pop_front();
+        stats_->depth.store(items_.size(), std::memory_order_relaxed);
+        wake_locked(senders_);
+        return item;
     }
 
     base::Error full_error_locked() const {

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# The entry points, kept for good. Each does its own set-up on a fresh Debian 12 machine (scripts/setup.sh says what
+# it does and how long it takes, and does nothing the second time).
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.PHONY: demo test bench lint fuzz build components contracts soak clean help
+
+help: ## list the entry points
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+build: ## the programs wavs and wavs-cli, in build/release/bin
+	@scripts/setup.sh build
+	@scripts/step.sh "configure (release)" cmake --preset release
+	@scripts/step.sh "compile (release)" cmake --build --preset release -j $(JOBS) --target wavs wavs-cli
+
+demo: build ## a local devnet: one event becomes a verified result on chain
+	@scripts/setup.sh demo
+	@build/release/bin/wavs-cli dev --once
+	@echo "demo: ok"
+
+test: ## all tests (sanitizers on)
+	@scripts/test.sh
+
+lint: ## format, layers, clang-tidy on the change, Rust lints, generated files
+	@scripts/lint.sh
+
+bench: ## benchmarks, one JSON object per line
+	@scripts/setup.sh build
+	@scripts/step.sh "configure (bench)" cmake --preset bench
+	@scripts/step.sh "compile (bench)" cmake --build --preset bench -j $(JOBS)
+	@scripts/bench.sh
+
+fuzz: ## every libFuzzer target for FUZZ_SECONDS (60) each
+	@scripts/fuzz.sh
+
+components: ## rebuild the example components and compare them with the committed ones
+	@scripts/setup.sh components
+	@scripts/rust.sh
+	@WAVS_COMPONENTIZE=$$(scripts/rust.sh --print-dir)/release/wavs-componentize scripts/components.sh verify
+
+contracts: ## rebuild the contracts and compare them with the committed ones
+	@scripts/setup.sh contracts
+	@cd contracts && npm run --silent check
+
+clean: ## remove build/
+	rm -rf build

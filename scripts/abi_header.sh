@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The C header of the Rust library: abi_header.sh writes it, abi_header.sh --verify compares it with the committed one.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+version=0.29.4
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/wavs/tools"
+export PATH="$HOME/.cargo/bin:$PATH"
+if ! "$tools/bin/cbindgen" --version 2>/dev/null | grep -q "$version"; then
+  echo "==> set-up: cbindgen $version (2 minutes)"
+  cargo install cbindgen --version "$version" --locked --root "$tools" --quiet
+fi
+cd "$root/rust"
+exec "$tools/bin/cbindgen" --quiet --config cbindgen.toml --crate wavs-rt --lockfile Cargo.lock \
+  --output include/wavs_rt.h "$@" wavs-rt

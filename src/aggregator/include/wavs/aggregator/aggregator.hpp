@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/aggregator/component_runner.hpp"
+#include "wavs/aggregator/queues.hpp"
+#include "wavs/aggregator/target.hpp"
+#include "wavs/async/channel.hpp"
+#include "wavs/async/mutex.hpp"
+#include "wavs/async/task_group.hpp"
+#include "wavs/telemetry/metrics.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace wavs::aggregator {
+
+struct AggregatorOptions {
+    /// How long a posted queue is remembered, so that a replay is not posted twice.
+    std::chrono::seconds burned_ttl{172'800};
+    /// An open queue that found no quorum for so long is given up.
+    std::chrono::seconds open_ttl{172'800};
+    std::chrono::seconds first_retry{5};
+    std::chrono::seconds last_retry{300};
+    /// Results that are followed at the same time; one more waits.
+    std::size_t capacity = 10'000;
+};
+
+struct AggregatorDeps {
+    storage::Store& store;
+    ComponentRunner& components;
+    TargetLookup targets;
+    types::ServiceLookup services;
+    const base::Clock& clock;
+    async::Timers& timers;
+    telemetry::Metrics& metrics;
+};
+
+/// Follows each stored result until it is on chain or given up: the aggregator component says where
+/// it goes, the signatures are collected per event and target, the chain says whether they suffice,
+/// and the transaction's hash is remembered so that nothing is posted twice. Owned by `app`;
+/// methods are callable from any executor.
+class Aggregator {
+public:
+    Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Executor executor);
+
+    /// Takes over a result that is stored as signed. Waits while too many are open.
+    async::Task<base::Result<void>> submit(types::ResultRecord result);
+    /// Erases old queues now and then; runs until stopped.
+    async::Task<base::Result<void>> run_clean_up();
+    /// What is open goes on after the next start.
+    async::Task<std::vector<std::string>> stop(base::Duration deadline);
+    /// A batch that erases the open queues of a service that is being removed.
+    storage::Batch forget(const types::ServiceId& service);
+
+private:
+    using SharedResult = std::shared_ptr<const types::ResultRecord>;
+    /// One submit action of one result on its way to the chain.
+    struct Posting {
+        Input input;
+        types::ResultRecord result;
+        types::SubmitAction action;
+        types::QueueRecord queue = {};
+        std::vector<types::QueueSignature> signatures = {};
+        unsigned refusals = 0;
+        // The text the component was told last; the same text is not told twice.
+        std::string told = {};
+    };
+    enum class Step { Again, Done };
+
+    async::Task<void> follow(types::ResultRecord result);
+    async::Task<base::Result<void>> follow_to_end(types::ResultRecord result);
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> ask_component(Input input);
+    async::Task<base::Result<void>> perform(Input input,
+                                            std::vector<types::AggregatorAction> actions);
+    async::Task<base::Result<void>> post(Input input, types::SubmitAction action);
+    async::Task<base::Result<void>> attempt_until_settled(Posting posting);
+    async::Task<base::Result<Step>> attempt(Posting& posting);
+    async::Task<base::Result<Step>> send(Posting& posting, std::shared_ptr<Target> target);
+    async::Task<base::Result<void>> settle(Posting& posting, types::ResultState state,
+                                           std::optional<types::TxHash> hash, std::string reason);
+    async::Task<void> tell(Posting& posting, std::string text);
+    async::Task<base::Result<void>> end(types::ResultRecord result, types::ResultState state,
+                                        std::string reason);
+    async::Task<base::Result<async::Mutex::Guard>> lock(const base::Bytes& queue);
+    bool expired(const Posting& posting) const;
+
+    AggregatorDeps deps_;
+    AggregatorOptions options_;
+    async::Executor executor_;
+    Queues queues_;
+    telemetry::Counter posted_;
+    telemetry::Counter failed_;
+    // Its items are the places that are taken.
+    async::Channel<char> open_;
+    async::TaskGroup tasks_;
+    std::mutex mutex_;
+    std::map<base::Bytes, std::weak_ptr<async::Mutex>> locks_;
+};
+
+}  // namespace wavs::aggregator

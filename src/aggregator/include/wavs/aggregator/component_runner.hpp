@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/task.hpp"
+#include "wavs/engine/engine.hpp"
+#include "wavs/types/pipeline.hpp"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace wavs::aggregator {
+
+/// One submission for an aggregator component.
+struct Input {
+    types::RegisteredServicePtr service;
+    std::shared_ptr<const types::ResultRecord> result;
+};
+/// The transaction, or why there is none.
+using SubmitResult = std::variant<types::TxHash, std::string>;
+
+/// The three exports of an aggregator component. A seam: tests answer without an engine.
+class ComponentRunner {
+public:
+    virtual ~ComponentRunner() = default;
+    virtual async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
+        Input input) = 0;
+    virtual async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
+        Input input) = 0;
+    virtual async::Task<base::Result<void>> submit_callback(Input input, SubmitResult result) = 0;
+};
+
+/// On the engine, in its higher class.
+class EngineRunner final : public ComponentRunner {
+public:
+    explicit EngineRunner(engine::Engine& engine) : engine_(engine) {}
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
+        Input input) override;
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
+        Input input) override;
+    async::Task<base::Result<void>> submit_callback(Input input, SubmitResult result) override;
+
+private:
+    engine::Engine& engine_;
+};
+
+}  // namespace wavs::aggregator

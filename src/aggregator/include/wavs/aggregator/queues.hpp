@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/base/clock.hpp"
+#include "wavs/storage/store.hpp"
+#include "wavs/types/records.hpp"
+
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace wavs::aggregator {
+
+/// One quorum queue as stored: per event id and target, each envelope with its signatures side by
+/// side.
+struct Queue {
+    types::QueueRecord record;
+    struct Collected {
+        types::QueueEnvelope envelope;
+        std::vector<types::QueueSignature> signatures;
+    };
+    std::map<types::Bytes32, Collected> envelopes;
+};
+
+/// The records of the quorum queues (docs/protocol/02-records.md). Every change is one synced
+/// batch, so a signature is on disk before it counts. Thread-safe; changes of one queue come one at
+/// a time from the aggregator.
+class Queues {
+public:
+    Queues(storage::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
+
+    base::Result<std::optional<Queue>> load(const types::EventId& event,
+                                            const types::QueueTarget& target) const;
+
+    /// Opens the queue or adds to it: the submission's envelope and signature, and the result's new
+    /// state.
+    async::Task<base::Result<void>> collect(const types::ResultRecord& result,
+                                            const types::QueueTarget& target,
+                                            const types::ServiceId& service, std::string peer);
+    /// Sets the queue's state together with the result's.
+    async::Task<base::Result<void>> settle(const types::QueueRecord& queue,
+                                           const types::ResultRecord& result);
+    /// The result alone, when it has no queue.
+    async::Task<base::Result<void>> settle(const types::ResultRecord& result);
+
+    /// Erases queues that were burned or ended before `before`; returns how many.
+    async::Task<base::Result<std::size_t>> clean_up(types::Timestamp before);
+    base::Result<storage::Batch> forget(const types::ServiceId& service) const;
+
+private:
+    storage::Store& store_;
+    const base::Clock& clock_;
+};
+
+}  // namespace wavs::aggregator

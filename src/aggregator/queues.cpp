@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/aggregator/queues.hpp"
+
+namespace wavs::aggregator {
+namespace {
+
+using storage::Keyspace;
+
+// The three kinds of record under one queue's prefix are told apart by the length of their keys.
+constexpr std::size_t kQueueKey = types::EventId::size() + types::kQueueTargetSize;
+constexpr std::size_t kEnvelopeKey = kQueueKey + types::Bytes32::size();
+
+void put_result(storage::Batch& batch, const types::ResultRecord& result) {
+    batch.put(Keyspace::Results, types::result_key(result.event_sequence, result.response_index),
+              types::encode(result));
+}
+
+}  // namespace
+
+base::Result<std::optional<Queue>> Queues::load(const types::EventId& event,
+                                                const types::QueueTarget& target) const {
+    WAVS_TRY(auto entries,
+             store_.scan(Keyspace::Queues, {.prefix = types::queue_key(event, target)}));
+    if (entries.empty()) {
+        return std::optional<Queue>();
+    }
+    Queue queue;
+    for (const auto& entry : entries) {
+        if (entry.key.size() == kQueueKey) {
+            WAVS_TRY(auto record, types::decode_queue_record(entry.value));
+            queue.record = std::move(record);
+        } else if (entry.key.size() == kEnvelopeKey) {
+            WAVS_TRY(auto envelope, types::decode_queue_envelope(entry.value));
+            queue.envelopes[types::envelope_digest(envelope.envelope)].envelope =
+                std::move(envelope);
+        } else {
+            WAVS_TRY(auto signature, types::decode_queue_signature(entry.value));
+            queue.envelopes[signature.envelope_digest].signatures.push_back(std::move(signature));
+        }
+    }
+    return std::optional<Queue>(std::move(queue));
+}
+
+async::Task<base::Result<void>> Queues::collect(const types::ResultRecord& result,
+                                                const types::QueueTarget& target,
+                                                const types::ServiceId& service, std::string peer) {
+    const auto& submission = result.submission;
+    const auto digest = types::envelope_digest(submission.envelope);
+    const auto now = clock_.wall_now();
+    WAVS_CO_TRY(auto stored, load(submission.event_id, target));
+    storage::Batch batch;
+    types::QueueRecord record;
+    if (stored) {
+        record = std::move(stored->record);
+    } else {
+        record.event_id = submission.event_id;
+        record.service_id = service;
+        record.workflow_id = submission.trigger_action.config.workflow_id;
+        record.trace_id = result.trace_id;
+        record.opened_at = now;
+        record.target = target;
+    }
+    record.state = types::ResultState::Collecting;
+    record.updated_at = now;
+    batch.put(Keyspace::Queues, types::queue_key(submission.event_id, target),
+              types::encode(record));
+    if (!stored || !stored->envelopes.contains(digest)) {
+        const types::QueueEnvelope envelope{submission.trigger_action, submission.operator_response,
+                                            submission.envelope};
+        batch.put(Keyspace::Queues, types::queue_key(submission.event_id, target, digest),
+                  types::encode(envelope));
+    }
+    const types::QueueSignature signature{submission.event_id,           digest, result.signer,
+                                          submission.envelope_signature, now,    std::move(peer)};
+    batch.put(Keyspace::Queues,
+              types::queue_key(submission.event_id, target, digest, result.signer),
+              types::encode(signature));
+    put_result(batch, result);
+    co_return co_await store_.commit(std::move(batch));
+}
+
+async::Task<base::Result<void>> Queues::settle(const types::QueueRecord& queue,
+                                               const types::ResultRecord& result) {
+    storage::Batch batch;
+    batch.put(Keyspace::Queues, types::queue_key(queue.event_id, queue.target),
+              types::encode(queue));
+    put_result(batch, result);
+    co_return co_await store_.commit(std::move(batch));
+}
+
+async::Task<base::Result<void>> Queues::settle(const types::ResultRecord& result) {
+    storage::Batch batch;
+    put_result(batch, result);
+    co_return co_await store_.commit(std::move(batch));
+}
+
+async::Task<base::Result<std::size_t>> Queues::clean_up(types::Timestamp before) {
+    constexpr std::size_t kPage = 1'000;
+    base::Bytes from;
+    std::size_t erased = 0;
+    while (true) {
+        WAVS_CO_TRY(auto entries, store_.scan(Keyspace::Queues, {.from = from, .limit = kPage}));
+        storage::Batch batch;
+        for (const auto& entry : entries) {
+            if (entry.key.size() != kQueueKey) {
+                continue;
+            }
+            WAVS_CO_TRY(auto record, types::decode_queue_record(entry.value));
+            if (types::is_final(record.state) && record.updated_at < before) {
+                batch.erase_prefix(Keyspace::Queues, entry.key);
+                ++erased;
+            }
+        }
+        if (!batch.empty()) {
+            WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+        }
+        if (entries.size() < kPage) {
+            co_return erased;
+        }
+        from = entries.back().key;
+        from.push_back(0);
+    }
+}
+
+base::Result<storage::Batch> Queues::forget(const types::ServiceId& service) const {
+    WAVS_TRY(auto entries, store_.scan(Keyspace::Queues, {}));
+    storage::Batch batch;
+    for (const auto& entry : entries) {
+        if (entry.key.size() != kQueueKey) {
+            continue;
+        }
+        WAVS_TRY(auto record, types::decode_queue_record(entry.value));
+        if (record.service_id == service && !types::is_final(record.state)) {
+            batch.erase_prefix(Keyspace::Queues, entry.key);
+        }
+    }
+    return batch;
+}
+
+}  // namespace wavs::aggregator

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/app/node.hpp"
+
+#include "chains.hpp"
+#include "node_api.hpp"
+#include "options.hpp"
+#include "ports.hpp"
+#include "wavs/crypto/keyring.hpp"
+#include "wavs/http/http_api.hpp"
+#include "wavs/rt/native.hpp"
+#include "wavs/storage/data_dir.hpp"
+#include "wavs/storage/rocksdb_store.hpp"
+#include "wavs/storage/schema.hpp"
+#include "wavs/telemetry/log.hpp"
+
+namespace wavs::app {
+namespace {
+
+constexpr std::size_t kBatchCapacity = 10'000;
+constexpr std::size_t kChangeCapacity = 1'000;
+
+void report_task(telemetry::Metrics& metrics, const async::TaskStatus& task) {
+    const bool down = task.state == async::TaskStatus::State::Restarting;
+    metrics
+        .gauge("wavs_subsystem_down", "1 while a task of the node is not running",
+               {{"task", task.name}})
+        .set(down ? 1 : 0);
+    if (down) {
+        telemetry::log_error("app", "a task ended unasked and is started again",
+                             {{"task", task.name}, {"error", task.last_error.value_or("")}});
+    }
+}
+
+// Every queue of the process on the metrics page.
+void export_queues(telemetry::Metrics& metrics) {
+    for (const auto& queue : async::QueueRegistry::instance().living()) {
+        const telemetry::Labels labels{{"queue", queue->name}};
+        metrics.gauge("wavs_queue_depth", "Items waiting", labels)
+            .set(static_cast<double>(queue->depth.load()));
+        metrics.gauge("wavs_queue_capacity", "Items a queue holds at most", labels)
+            .set(static_cast<double>(queue->capacity));
+        metrics.gauge("wavs_queue_full_events", "Times a sender found the queue full", labels)
+            .set(static_cast<double>(queue->full_count.load()));
+        metrics.gauge("wavs_queue_dropped_items", "Items dropped by a full queue", labels)
+            .set(static_cast<double>(queue->dropped.load()));
+    }
+}
+
+base::Result<crypto::Keyring> signing_keys(const config::Config& config) {
+    if (!config.signing_mnemonic) {
+        return base::Error(base::ErrorKind::Invalid, "signing_mnemonic", "missing signing mnemonic",
+                           "set signing_mnemonic in wavs.toml, or WAVS_SIGNING_MNEMONIC");
+    }
+    return crypto::Keyring::from_mnemonic(config.signing_mnemonic->reveal());
+}
+
+}  // namespace
+
+/// Members in the order they are built; destroyed the other way round.
+struct Node::Impl {
+    Impl(config::Config loaded, async::Runtime& threads, storage::DataDirLock held)
+        : config(std::move(loaded)),
+          runtime(threads),
+          lock(std::move(held)),
+          strand(async::make_strand(threads.io())),
+          resolver(threads.blocking()),
+          dial{timers, clock, resolver, {}, {}},
+          http_client(dial),
+          batches(threads.io(), "triggers.batches", kBatchCapacity),
+          uri_changes(threads.io(), "triggers.uri_changes", kChangeCapacity),
+          background(strand, "background"),
+          supervisor(strand, timers, random,
+                     [this](const async::TaskStatus& task) { report_task(metrics, task); }),
+          blobs(config.data / "ca") {}
+
+    base::Result<void> open_store();
+    base::Result<void> build_chains();
+    base::Result<void> build_engine(std::map<std::string, std::string> environment);
+    base::Result<void> build_submission();
+    void build_aggregator();
+    void build_triggers();
+    void build_dispatcher();
+    base::Result<void> build_http();
+    async::Task<base::Result<void>> start();
+    async::Task<base::Result<void>> check_chains();
+    async::Task<void> log_unhealthy_chains();
+    void start_tasks();
+    async::Task<void> stop();
+
+    config::Config config;
+    async::Runtime& runtime;
+    storage::DataDirLock lock;
+    async::Executor strand;
+    base::SystemClock clock;
+    async::SystemTimers timers;
+    base::SeededRandom random{base::SeededRandom::entropy_seed()};
+    telemetry::Metrics metrics;
+    net::SystemResolver resolver;
+    net::DialContext dial;
+    net::HttpClient http_client;
+    async::Channel<types::TriggerBatch> batches;
+    async::Channel<types::ServiceUriChange> uri_changes;
+    async::TaskGroup background;
+    async::Supervisor supervisor;
+    storage::BlobStore blobs;
+
+    std::unique_ptr<storage::RocksdbStore> store;
+    std::unique_ptr<Chains> chains;
+    std::unique_ptr<engine::Engine> engine;
+    std::unique_ptr<submission::LocalSigner> signer;
+    std::unique_ptr<submission::Ledger> ledger;
+    std::unique_ptr<submission::Submitter> submitter;
+    std::unique_ptr<sources::Sources> sources;
+    std::unique_ptr<aggregator::EngineRunner> components;
+    std::unique_ptr<aggregator::Aggregator> aggregator;
+    std::unique_ptr<triggers::TriggerManager> triggers;
+
+    std::unique_ptr<EngineBinding> engine_port;
+    std::unique_ptr<SubmissionBinding> submission_port;
+    std::unique_ptr<AggregatorBinding> aggregator_port;
+    std::unique_ptr<TriggerBinding> trigger_port;
+    std::unique_ptr<SourcesBinding> sources_port;
+    std::unique_ptr<ManagerBinding> manager_port;
+    std::unique_ptr<dispatcher::Journal> journal;
+    std::unique_ptr<dispatcher::Services> services;
+    std::unique_ptr<dispatcher::Dispatcher> dispatcher;
+    std::unique_ptr<NodeApi> api;
+    std::unique_ptr<http::HttpApi> http;
+};
+
+base::Result<void> Node::Impl::open_store() {
+    WAVS_TRY(store, storage::RocksdbStore::open(config.data / "db"));
+    journal = std::make_unique<dispatcher::Journal>(*store, clock);
+    metrics.on_render([this] { export_queues(metrics); });
+    return base::ok();
+}
+
+base::Result<void> Node::Impl::build_chains() {
+    std::shared_ptr<const crypto::SecretKey> account;
+    if (config.aggregator_evm_credential) {
+        WAVS_TRY(account, account_key(config.aggregator_evm_credential->reveal()));
+    } else {
+        telemetry::log_warn(
+            "app", "no aggregator_evm_credential: results are signed but not posted on EVM chains");
+    }
+    const chain_evm::ChainContext context{runtime.io(), dial, http_client, random, &metrics};
+    chains = std::make_unique<Chains>(config.chains, context, *store, std::move(account));
+    return chains->load();
+}
+
+base::Result<void> Node::Impl::build_engine(std::map<std::string, std::string> environment) {
+    WAVS_TRY(engine, engine::Engine::create(
+                         engine_options(config, std::move(environment)),
+                         {runtime.blocking(), metrics, *store, blobs, rt::native_library()}));
+    engine->set_chain_configs(chains->configs());
+    engine_port = std::make_unique<EngineBinding>(*engine, background);
+    return base::ok();
+}
+
+base::Result<void> Node::Impl::build_submission() {
+    WAVS_TRY(auto keys, signing_keys(config));
+    signer = std::make_unique<submission::LocalSigner>(std::move(keys));
+    ledger = std::make_unique<submission::Ledger>(*store);
+    submitter = std::make_unique<submission::Submitter>(*signer, *ledger, clock, metrics);
+    submission_port = std::make_unique<SubmissionBinding>(*signer, *submitter);
+    return base::ok();
+}
+
+void Node::Impl::build_aggregator() {
+    components = std::make_unique<aggregator::EngineRunner>(*engine);
+    aggregator::AggregatorDeps deps{
+        *store,
+        *components,
+        [this](types::SubmitAction action) { return chains->target(std::move(action)); },
+        [this](const types::ServiceId& id) { return services->find(id); },
+        clock,
+        timers,
+        metrics};
+    aggregator::AggregatorOptions options;
+    options.burned_ttl = config.aggregator.burned_queue_ttl;
+    aggregator = std::make_unique<aggregator::Aggregator>(std::move(deps), options, runtime.io());
+    aggregator_port = std::make_unique<AggregatorBinding>(*aggregator);
+}
+
+void Node::Impl::build_triggers() {
+    triggers::TriggerDeps deps{[this](const types::ChainKey& key) { return chains->link(key); },
+                               *store,
+                               {batches, uri_changes},
+                               supervisor,
+                               timers,
+                               random,
+                               metrics};
+    triggers = std::make_unique<triggers::TriggerManager>(std::move(deps), runtime.io());
+    trigger_port = std::make_unique<TriggerBinding>(*triggers);
+}
+
+void Node::Impl::build_dispatcher() {
+    sources = std::make_unique<sources::Sources>(
+        sources_options(config),
+        sources::SourcesDeps{http_client, timers, blobs, metrics, runtime.blocking()});
+    sources_port = std::make_unique<SourcesBinding>(*sources);
+    manager_port = std::make_unique<ManagerBinding>(*chains);
+    const dispatcher::ServicesDeps deps{*store,           *journal,         *engine_port,
+                                        *submission_port, *aggregator_port, *trigger_port,
+                                        *sources_port,    *manager_port,    clock,
+                                        timers,           random,           metrics};
+    services = std::make_unique<dispatcher::Services>(deps, services_options(config), strand);
+    dispatcher::DispatcherOptions options;
+    options.workers = config.engine.max_runs;
+    options.queue_capacity = config.engine.queue_capacity;
+    dispatcher = std::make_unique<dispatcher::Dispatcher>(
+        *services, *journal, *engine_port, *submission_port, *aggregator_port, batches, uri_changes,
+        timers, metrics, options, runtime.io());
+}
+
+base::Result<void> Node::Impl::build_http() {
+    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *triggers,
+                                                *engine, blobs, supervisor, timers, clock, metrics,
+                                                runtime.io(), runtime.blocking()});
+    WAVS_TRY(auto options, http_options(config));
+    http = std::make_unique<http::HttpApi>(std::move(options), *api,
+                                           http::Environment{runtime.io(), timers, clock, metrics});
+    return base::ok();
+}
+
+void Node::Impl::start_tasks() {
+    supervisor.run("dispatcher/batches", async::make_strand(runtime.io()),
+                   [this] { return dispatcher->run_batches(); });
+    supervisor.run("dispatcher/uri_changes", async::make_strand(runtime.io()),
+                   [this] { return dispatcher->run_uri_changes(); });
+    supervisor.run("services/uri_checks", async::make_strand(runtime.io()),
+                   [this] { return services->run_uri_checks(); });
+    supervisor.run("aggregator/clean_up", async::make_strand(runtime.io()),
+                   [this] { return aggregator->run_clean_up(); });
+}
+
+async::Task<void> Node::Impl::log_unhealthy_chains() {
+    for (const auto& [chain, health] : co_await chains->health()) {
+        if (!health.healthy) {
+            telemetry::log_warn("app", "chain is not healthy: " + health.error,
+                                {{"chain", chain.str()}});
+        }
+    }
+}
+
+async::Task<base::Result<void>> Node::Impl::check_chains() {
+    if (config.health_check_mode == config::HealthCheckMode::Bypass) {
+        background.spawn("health check", log_unhealthy_chains());
+        co_return base::ok();
+    }
+    if (config.health_check_mode == config::HealthCheckMode::Wait) {
+        co_await log_unhealthy_chains();
+        co_return base::ok();
+    }
+    for (const auto& [chain, health] : co_await chains->health()) {
+        if (!health.healthy) {
+            co_return base::Error(
+                base::ErrorKind::Unavailable, "chain_unhealthy",
+                fmt::format("chain {} is not healthy: {}", chain.str(), health.error),
+                "repair the endpoint, or set health_check_mode to wait");
+        }
+    }
+    co_return base::ok();
+}
+
+async::Task<base::Result<void>> Node::Impl::start() {
+    WAVS_CO_TRY(co_await storage::prepare_schema(*store, {}));
+    WAVS_CO_TRY(co_await check_chains());
+    WAVS_CO_TRY(co_await journal->open());
+    start_tasks();
+    WAVS_CO_TRY(co_await services->load());
+    WAVS_CO_TRY(co_await dispatcher->start());
+    WAVS_CO_TRY(http->start());
+    telemetry::log_info("app", "listening on " + http->url(),
+                        {{"data", config.data.string()}, {"services", services->list().size()}});
+    co_return base::ok();
+}
+
+async::Task<void> Node::Impl::stop() {
+    const auto grace = config.shutdown_grace;
+    co_await http->stop(grace);
+    std::vector<std::string> left;
+    const auto note = [&left](std::vector<std::string> names) {
+        left.insert(left.end(), names.begin(), names.end());
+    };
+    note(co_await supervisor.stop(grace));
+    batches.close();
+    uri_changes.close();
+    note(co_await services->stop(grace));
+    note(co_await dispatcher->stop(grace));
+    note(co_await aggregator->stop(grace));
+    note(co_await background.stop(timers, grace));
+    co_await engine->stop(grace);
+    for (const auto& name : left) {
+        telemetry::log_warn("app", "did not end in time", {{"task", name}});
+    }
+    telemetry::log_info("app", "stopped");
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() = default;
+
+base::Result<std::unique_ptr<Node>> Node::create(config::Config config,
+                                                 std::map<std::string, std::string> environment,
+                                                 async::Runtime& runtime) {
+    WAVS_TRY(auto lock, storage::DataDirLock::acquire(config.data));
+    auto impl = std::make_unique<Impl>(std::move(config), runtime, std::move(lock));
+    WAVS_TRY(impl->open_store());
+    WAVS_TRY(impl->build_chains());
+    WAVS_TRY(impl->build_engine(std::move(environment)));
+    WAVS_TRY(impl->build_submission());
+    impl->build_aggregator();
+    impl->build_triggers();
+    impl->build_dispatcher();
+    WAVS_TRY(impl->build_http());
+    return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+async::Task<base::Result<void>> Node::start() { return impl_->start(); }
+async::Task<void> Node::stop() { return impl_->stop(); }
+std::string Node::url() const { return impl_->http->url(); }
+
+}  // namespace wavs::app

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node_api.hpp"
+
+#include "wavs/async/runtime.hpp"
+#include "wavs/base/version.hpp"
+#include "wavs/config/config_json.hpp"
+#include "wavs/telemetry/log.hpp"
+
+namespace wavs::app {
+namespace {
+
+http::Subscription to_subscription(const chain_evm::ActiveSubscription& subscription) {
+    if (subscription.kind == chain_evm::ActiveSubscription::Kind::NewHeads) {
+        return http::NewHeadsSubscription{};
+    }
+    return http::LogsSubscription{subscription.filter.addresses, subscription.filter.topics};
+}
+
+}  // namespace
+
+async::Task<base::Result<http::HealthStatus>> NodeApi::health() {
+    http::HealthStatus status;
+    for (const auto& [chain, health] : co_await deps_.chains.health()) {
+        auto& out = status.chains[chain];
+        if (!health.healthy) {
+            out.error = health.error;
+        }
+        for (const auto& [endpoint, error] : health.endpoints) {
+            out.failing_endpoints.push_back({endpoint, error});
+        }
+    }
+    status.timestamp = deps_.clock.wall_now();
+    co_return status;
+}
+
+async::Task<base::Result<std::string>> NodeApi::config_json(types::Endpoints /*endpoints*/) {
+    co_return config::config_json(deps_.config, *deps_.chains.configs());
+}
+
+async::Task<base::Result<http::NodeInfo>> NodeApi::info() {
+    http::NodeInfo info;
+    info.version = base::kVersion;
+    info.protocol = base::kProtocolLevel;
+    const auto uptime = deps_.clock.steady_now() - started_;
+    info.uptime_secs = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(uptime).count());
+    co_return info;
+}
+
+async::Task<base::Result<http::P2pStatus>> NodeApi::p2p_status() { co_return http::P2pStatus{}; }
+
+async::Task<base::Result<std::vector<std::string>>> NodeApi::readiness() {
+    std::vector<std::string> reasons;
+    for (const auto& task : deps_.supervisor.status()) {
+        if (task.state == async::TaskStatus::State::Restarting) {
+            reasons.push_back(task.name +
+                              " is starting again: " + task.last_error.value_or("no reason known"));
+        }
+    }
+    for (const auto& source : deps_.triggers.status()) {
+        if (!source.link.is_connected && !source.link.polling) {
+            reasons.push_back("chain " + source.chain.str() + " is not connected");
+        }
+    }
+    co_return reasons;
+}
+
+async::Task<base::Result<std::string>> NodeApi::render_metrics() {
+    co_return deps_.metrics.render();
+}
+
+async::Task<base::Result<http::ServiceList>> NodeApi::list_services() {
+    http::ServiceList list;
+    for (const auto& service : deps_.services.list()) {
+        list.services.push_back(service->service);
+    }
+    using Digests = base::Result<std::vector<types::ComponentDigest>>;
+    WAVS_CO_TRY(list.component_digests,
+                co_await async::run_blocking(deps_.blocking, deps_.io, [&blobs = deps_.blobs] {
+                    return Digests(blobs.list());
+                }));
+    co_return list;
+}
+
+http::ServiceState NodeApi::state_of(const types::RegisteredService& service) const {
+    using Health = dispatcher::ServiceHealth::State;
+    const auto health = deps_.services.health(service.id);
+    http::ServiceState state;
+    state.service = service.id;
+    state.name = service.service.name;
+    state.reason = health.reason;
+    state.state = health.state == Health::Degraded ? http::RunState::Degraded
+                  : health.state == Health::Paused ? http::RunState::Paused
+                                                   : http::RunState::Active;
+    for (const auto& [id, workflow] : service.service.workflows) {
+        http::WorkflowState one;
+        one.workflow = id;
+        one.state = state.state;
+        const auto* chain = types::chain_of(workflow.trigger);
+        if (chain != nullptr && deps_.chains.configs()->find(*chain) == nullptr) {
+            one.state = http::RunState::WaitingForChain;
+            one.reason = "chain " + chain->str() + " is not configured";
+        } else if (auto error = deps_.dispatcher.last_error(service.id, id)) {
+            one.state = http::RunState::Degraded;
+            one.reason = "last run failed: " + *error;
+        }
+        state.workflows.push_back(std::move(one));
+    }
+    return state;
+}
+
+async::Task<base::Result<std::vector<http::ServiceState>>> NodeApi::service_states() {
+    std::vector<http::ServiceState> states;
+    for (const auto& service : deps_.services.list()) {
+        states.push_back(state_of(*service));
+    }
+    co_return states;
+}
+
+async::Task<base::Result<std::optional<types::NamedChainConfig>>> NodeApi::find_chain(
+    types::ChainKey chain) {
+    const auto configs = deps_.chains.configs();
+    const auto* found = configs->find(chain);
+    co_return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
+async::Task<base::Result<std::optional<types::Service>>> NodeApi::find_service(
+    types::ServiceManager manager) {
+    const auto service = deps_.services.find(types::service_id_of(manager));
+    co_return service ? std::optional(service->service) : std::nullopt;
+}
+
+async::Task<base::Result<void>> NodeApi::add_service(http::AddServiceRequest request) {
+    co_return co_await deps_.services.add(std::move(request.manager), request.hd_index);
+}
+
+async::Task<base::Result<void>> NodeApi::remove_services(
+    std::vector<types::ServiceManager> managers) {
+    base::Result<void> first = base::ok();
+    for (auto& manager : managers) {
+        auto removed = co_await deps_.services.remove(std::move(manager));
+        if (!removed.has_value() && first.has_value()) {
+            first = std::move(removed);
+        }
+    }
+    co_return first;
+}
+
+async::Task<base::Result<std::optional<http::SignerInfo>>> NodeApi::signer(
+    types::ServiceManager manager) {
+    const auto service = deps_.services.find(types::service_id_of(manager));
+    co_return service ? std::optional(http::SignerInfo{service->hd_index, service->signer})
+                      : std::nullopt;
+}
+
+async::Task<base::Result<std::optional<types::Service>>> NodeApi::saved_manifest(
+    types::ServiceDigest digest) {
+    auto saved = deps_.services.saved_manifest(digest);
+    if (!saved.has_value()) {
+        if (saved.error().kind() == base::ErrorKind::NotFound) {
+            co_return std::optional<types::Service>();
+        }
+        co_return std::move(saved).error();
+    }
+    co_return std::optional(std::move(saved.value()));
+}
+
+async::Task<base::Result<types::ServiceDigest>> NodeApi::save_manifest(types::Service service) {
+    co_return co_await deps_.services.save_manifest(std::move(service));
+}
+
+async::Task<base::Result<void>> NodeApi::register_saved(types::ServiceDigest digest) {
+    co_return co_await deps_.services.add_saved(digest);
+}
+
+async::Task<base::Result<types::ComponentDigest>> NodeApi::upload_component(base::Bytes component) {
+    auto bytes = std::make_shared<const base::Bytes>(std::move(component));
+    WAVS_CO_TRY(co_await deps_.engine.validate(bytes, std::nullopt));
+    co_return co_await async::run_blocking(
+        deps_.blocking, deps_.io, [bytes, &blobs = deps_.blobs] { return blobs.put(*bytes); });
+}
+
+async::Task<base::Result<void>> NodeApi::simulate_trigger(http::SimulatedTriggerRequest request) {
+    dispatcher::ManualRequest manual;
+    manual.action = std::move(request.action);
+    manual.count = request.count;
+    if (!request.wait_for_completion) {
+        co_return co_await deps_.dispatcher.trigger(std::move(manual));
+    }
+    manual.wait = dispatcher::ManualRequest::Wait::UntilRun;
+    co_return co_await async::with_timeout<void>(
+        deps_.timers, deps_.config.http.dev_trigger_timeout, "waiting for the runs of the trigger",
+        deps_.dispatcher.trigger(std::move(manual)));
+}
+
+async::Task<base::Result<http::TriggerStreams>> NodeApi::trigger_streams() {
+    http::TriggerStreams streams;
+    for (const auto& source : deps_.triggers.status()) {
+        auto& out = streams.chains[source.chain];
+        out.current_endpoint = source.link.current_endpoint;
+        out.is_connected = source.link.is_connected;
+        out.any_active_rpcs_in_flight = source.link.any_active_rpcs_in_flight;
+        for (const auto& [id, subscription] : source.link.active_subscriptions) {
+            out.active_subscriptions.emplace(id, to_subscription(subscription));
+        }
+    }
+    co_return streams;
+}
+
+async::Task<base::Result<std::optional<base::Bytes>>> NodeApi::kv_read(types::ServiceId service,
+                                                                       std::string bucket,
+                                                                       std::string key) {
+    co_return deps_.engine.key_value().get(service, bucket, key);
+}
+
+async::Task<base::Result<void>> NodeApi::add_chain(types::AddChainRequest request) {
+    const auto chain = request.chain;
+    WAVS_CO_TRY(co_await deps_.chains.add(std::move(request)));
+    deps_.engine.set_chain_configs(deps_.chains.configs());
+    auto started = co_await deps_.triggers.chain_added(chain);
+    if (!started.has_value()) {
+        // Other chains may still be missing; that is no fault of this request.
+        telemetry::log_failure(telemetry::Level::Info, "app", "a trigger still waits for its chain",
+                               started.error());
+    }
+    co_return base::ok();
+}
+
+}  // namespace wavs::app

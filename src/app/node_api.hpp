@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "chains.hpp"
+#include "wavs/async/supervisor.hpp"
+#include "wavs/config/config.hpp"
+#include "wavs/dispatcher/dispatcher.hpp"
+#include "wavs/engine/engine.hpp"
+#include "wavs/http/node_api.hpp"
+#include "wavs/triggers/trigger_manager.hpp"
+
+namespace wavs::app {
+
+struct NodeApiDeps {
+    const config::Config& config;
+    Chains& chains;
+    dispatcher::Services& services;
+    dispatcher::Dispatcher& dispatcher;
+    triggers::TriggerManager& triggers;
+    engine::Engine& engine;
+    storage::BlobStore& blobs;
+    async::Supervisor& supervisor;
+    async::Timers& timers;
+    const base::Clock& clock;
+    telemetry::Metrics& metrics;
+    async::Executor io;
+    async::Executor blocking;
+};
+
+/// What the HTTP interface asks of the node. Holds no state of its own.
+class NodeApi final : public http::NodeApi {
+public:
+    explicit NodeApi(NodeApiDeps deps) : deps_(deps), started_(deps.clock.steady_now()) {}
+
+    async::Task<base::Result<http::HealthStatus>> health() override;
+    async::Task<base::Result<std::string>> config_json(types::Endpoints endpoints) override;
+    async::Task<base::Result<http::NodeInfo>> info() override;
+    async::Task<base::Result<http::P2pStatus>> p2p_status() override;
+    async::Task<base::Result<std::vector<std::string>>> readiness() override;
+    async::Task<base::Result<std::string>> render_metrics() override;
+
+    async::Task<base::Result<http::ServiceList>> list_services() override;
+    async::Task<base::Result<std::vector<http::ServiceState>>> service_states() override;
+    async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
+        types::ChainKey chain) override;
+    async::Task<base::Result<std::optional<types::Service>>> find_service(
+        types::ServiceManager manager) override;
+    async::Task<base::Result<void>> add_service(http::AddServiceRequest request) override;
+    async::Task<base::Result<void>> remove_services(
+        std::vector<types::ServiceManager> managers) override;
+    async::Task<base::Result<std::optional<http::SignerInfo>>> signer(
+        types::ServiceManager manager) override;
+
+    async::Task<base::Result<std::optional<types::Service>>> saved_manifest(
+        types::ServiceDigest digest) override;
+    async::Task<base::Result<types::ServiceDigest>> save_manifest(types::Service service) override;
+    async::Task<base::Result<void>> register_saved(types::ServiceDigest digest) override;
+    async::Task<base::Result<types::ComponentDigest>> upload_component(
+        base::Bytes component) override;
+    async::Task<base::Result<void>> simulate_trigger(
+        http::SimulatedTriggerRequest request) override;
+    async::Task<base::Result<http::TriggerStreams>> trigger_streams() override;
+    async::Task<base::Result<std::optional<base::Bytes>>> kv_read(types::ServiceId service,
+                                                                  std::string bucket,
+                                                                  std::string key) override;
+    async::Task<base::Result<void>> add_chain(types::AddChainRequest request) override;
+
+private:
+    http::ServiceState state_of(const types::RegisteredService& service) const;
+
+    NodeApiDeps deps_;
+    base::SteadyTime started_;
+};
+
+}  // namespace wavs::app

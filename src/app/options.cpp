@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include "wavs/crypto/hd_key.hpp"
+#include "wavs/crypto/mnemonic.hpp"
+
+namespace wavs::app {
+namespace {
+
+types::ManifestOptions manifest_options(const config::Config& config) {
+    types::ManifestOptions options;
+    options.legacy_chain_names.insert(config.legacy_chain_names.begin(),
+                                      config.legacy_chain_names.end());
+    options.legacy = config.accept_legacy_manifests ? types::LegacyManifests::Accept
+                                                    : types::LegacyManifests::Refuse;
+    options.max_bytes = config.fetch.max_manifest_bytes;
+    return options;
+}
+
+}  // namespace
+
+engine::Options engine_options(const config::Config& config,
+                               std::map<std::string, std::string> environment) {
+    engine::Options options;
+    options.limits.fuel = config.max_wasm_fuel;
+    options.limits.time =
+        std::chrono::seconds(std::min<std::uint64_t>(config.max_execution_seconds, 1'000'000'000));
+    options.limits.memory_bytes = config.engine.max_memory_bytes;
+    options.limits.table_elements = static_cast<std::uint32_t>(config.engine.max_table_elements);
+    options.limits.handles = static_cast<std::uint32_t>(config.engine.max_resources);
+    options.limits.log_bytes = static_cast<std::uint32_t>(config.engine.max_log_bytes);
+    options.limits.payload_bytes = config.engine.max_payload_bytes;
+    options.limits.kv_bytes_per_service = config.engine.kv_quota_bytes;
+    options.max_runs = config.engine.max_runs;
+    options.max_runs_per_service = config.engine.max_runs_per_service;
+    options.queue_capacity = config.engine.queue_capacity;
+    options.guest_threads = config.wasm_threads;
+    options.component_cache = static_cast<std::uint32_t>(config.wasm_lru_size);
+    options.data = config.data;
+    options.environment = std::move(environment);
+    options.env_bindings = config.env_bindings;
+    return options;
+}
+
+sources::SourcesOptions sources_options(const config::Config& config) {
+    sources::SourcesOptions options;
+    options.connect_timeout = config.fetch.connect_timeout;
+    options.manifest_timeout = config.fetch.manifest_timeout;
+    options.component_timeout = config.fetch.component_timeout;
+    options.max_component_bytes = config.fetch.max_component_bytes;
+    options.retries = config.fetch.retries;
+    options.manifest = manifest_options(config);
+    return options;
+}
+
+dispatcher::ServicesOptions services_options(const config::Config& config) {
+    dispatcher::ServicesOptions options;
+    options.manifest = manifest_options(config);
+    options.uri_poll = config.service_uri_poll;
+    return options;
+}
+
+base::Result<http::HttpOptions> http_options(const config::Config& config) {
+    http::HttpOptions options;
+    options.host = config.host;
+    options.port = config.port;
+    if (config.bearer_token) {
+        WAVS_TRY(auto token, http::BearerToken::make(config.bearer_token->reveal()));
+        options.bearer_token.emplace(std::move(token));
+    }
+    options.dev_endpoints = config.dev_endpoints_enabled;
+    options.protect_reads = config.http.protect_reads;
+    options.dev_open_reads = config.http.dev_open_reads;
+    options.cors_allowed_origins = config.cors_allowed_origins;
+    options.max_body_bytes = std::size_t{config.max_body_size_mb} << 20;
+    options.request_timeout = config.http.request_timeout;
+    options.header_timeout = config.http.header_timeout;
+    options.max_connections = config.http.max_connections;
+    options.manifest = manifest_options(config);
+    return options;
+}
+
+base::Result<std::shared_ptr<const crypto::SecretKey>> account_key(std::string_view credential) {
+    if (credential.starts_with("0x")) {
+        WAVS_TRY(auto key, crypto::SecretKey::from_hex(credential));
+        return std::make_shared<const crypto::SecretKey>(std::move(key));
+    }
+    WAVS_TRY(auto seed, crypto::seed_from_mnemonic(credential));
+    WAVS_TRY(auto master, crypto::HdKey::master(seed.reveal()));
+    WAVS_TRY(auto node, master.derive(std::string(crypto::kEthereumPath) + "/0"));
+    return std::make_shared<const crypto::SecretKey>(std::move(node).take_key());
+}
+
+}  // namespace wavs::app

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "chains.hpp"
+#include "wavs/aggregator/aggregator.hpp"
+#include "wavs/dispatcher/ports.hpp"
+#include "wavs/engine/engine.hpp"
+#include "wavs/sources/sources.hpp"
+#include "wavs/submission/submitter.hpp"
+
+/// The dispatcher's ports, each bound to the real module.
+namespace wavs::app {
+
+class EngineBinding final : public dispatcher::EnginePort {
+public:
+    EngineBinding(engine::Engine& engine, async::TaskGroup& background)
+        : engine_(engine), background_(background) {}
+    async::Task<base::Result<void>> prepare(types::RegisteredServicePtr service) override;
+    void release(types::RegisteredServicePtr service) override;
+    async::Task<base::Result<std::vector<types::WasmResponse>>> run(types::EventJob job) override;
+    storage::Batch forget(const types::ServiceId& service) override;
+
+private:
+    engine::Engine& engine_;
+    async::TaskGroup& background_;
+};
+
+class SubmissionBinding final : public dispatcher::SubmissionPort {
+public:
+    SubmissionBinding(submission::Signer& signer, submission::Submitter& submitter)
+        : signer_(signer), submitter_(submitter) {}
+    async::Task<base::Result<types::EvmAddress>> address(std::uint32_t hd_index) override;
+    async::Task<base::Result<dispatcher::SignedRun>> sign(
+        types::EventJob job, types::RegisteredServicePtr current,
+        std::vector<types::WasmResponse> responses) override;
+
+private:
+    submission::Signer& signer_;
+    submission::Submitter& submitter_;
+};
+
+class AggregatorBinding final : public dispatcher::AggregatorPort {
+public:
+    explicit AggregatorBinding(aggregator::Aggregator& aggregator) : aggregator_(aggregator) {}
+    async::Task<base::Result<void>> submit(types::ResultRecord result) override;
+    storage::Batch forget(const types::ServiceId& service) override {
+        return aggregator_.forget(service);
+    }
+
+private:
+    aggregator::Aggregator& aggregator_;
+};
+
+class TriggerBinding final : public dispatcher::TriggerPort {
+public:
+    explicit TriggerBinding(triggers::TriggerManager& triggers) : triggers_(triggers) {}
+    async::Task<base::Result<void>> set_service(types::RegisteredServicePtr service) override;
+    async::Task<void> remove_service(types::ServiceId service) override;
+
+private:
+    triggers::TriggerManager& triggers_;
+};
+
+class SourcesBinding final : public dispatcher::SourcesPort {
+public:
+    explicit SourcesBinding(sources::Sources& sources) : sources_(sources) {}
+    async::Task<base::Result<types::ParsedManifest>> manifest(std::string uri) override;
+    async::Task<base::Result<void>> component(types::ComponentSource source) override;
+
+private:
+    sources::Sources& sources_;
+};
+
+class ManagerBinding final : public dispatcher::ManagerPort {
+public:
+    explicit ManagerBinding(Chains& chains) : chains_(chains) {}
+    async::Task<base::Result<std::string>> service_uri(types::ServiceManager manager) override;
+
+private:
+    Chains& chains_;
+};
+
+}  // namespace wavs::app

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/app/run.hpp"
+
+#include "wavs/app/node.hpp"
+#include "wavs/base/version.hpp"
+#include "wavs/config/load.hpp"
+#include "wavs/crypto/keyring.hpp"
+#include "wavs/telemetry/log.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace wavs::app {
+namespace {
+
+constexpr int kConfigError = 2;
+constexpr int kSecondSignal = 130;
+
+void print(std::FILE* to, std::string_view text) { std::fwrite(text.data(), 1, text.size(), to); }
+
+async::Task<void> wait_for_signal(boost::asio::signal_set& signals) {
+    co_await signals.async_wait(boost::asio::use_awaitable);
+}
+
+// From the first signal on, a second one ends the process at once.
+void second_signal_ends(int /*signal*/) { std::_Exit(kSecondSignal); }
+
+async::Task<int> serve(Node& node) {
+    boost::asio::signal_set signals(co_await boost::asio::this_coro::executor, SIGINT, SIGTERM);
+    auto started = co_await node.start();
+    int status = EXIT_SUCCESS;
+    if (started.has_value()) {
+        co_await wait_for_signal(signals);
+        telemetry::log_info("app", "stopping");
+    } else {
+        print(stderr, "wavs: " + started.error().full_text() + "\n");
+        status = EXIT_FAILURE;
+    }
+    signals.clear();
+    std::signal(SIGINT, second_signal_ends);
+    std::signal(SIGTERM, second_signal_ends);
+    co_await node.stop();
+    co_return status;
+}
+
+int serve_until_signal(config::LoadedNode loaded) {
+    for (const auto& warning : loaded.warnings) {
+        telemetry::log_warn("config", warning);
+    }
+    async::Runtime runtime({.io_threads = 2, .blocking_threads = 4});
+    auto node = Node::create(std::move(loaded.config), std::move(loaded.environment), runtime);
+    if (!node.has_value()) {
+        print(stderr, "wavs: " + node.error().full_text() + "\n");
+        return EXIT_FAILURE;
+    }
+    const int status = runtime.run(serve(*node.value()));
+    // The threads end before the modules do, so that nothing of theirs runs on what is gone.
+    runtime.stop();
+    return status;
+}
+
+}  // namespace
+
+int run_node(int argc, const char* const* argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    auto inputs = config::system_inputs(argc, argv);
+    inputs.check_credential = [](std::string_view credential) {
+        return crypto::check_credential(credential);
+    };
+    auto loaded = config::load_node(std::move(inputs));
+    if (loaded.action == config::Action::Help) {
+        print(stdout, config::node_help());
+        return EXIT_SUCCESS;
+    }
+    if (loaded.action == config::Action::Version) {
+        print(stdout, fmt::format("wavs {} (protocol {})\n", base::kVersion, base::kProtocolLevel));
+        return EXIT_SUCCESS;
+    }
+    if (!loaded.ok()) {
+        for (const auto& error : loaded.errors) {
+            print(stderr, "wavs: " + error + "\n");
+        }
+        return kConfigError;
+    }
+    if (loaded.action == config::Action::PrintConfig) {
+        print(stdout, config::print_config(loaded.settings));
+        return EXIT_SUCCESS;
+    }
+    telemetry::LogOptions log;
+    log.directives = loaded.config.log_level;
+    log.format = loaded.config.log_format == config::LogFormat::Json ? telemetry::LogFormat::Json
+                                                                     : telemetry::LogFormat::Text;
+    if (auto configured = telemetry::configure_log(log); !configured.has_value()) {
+        print(stderr, "wavs: " + configured.error().full_text() + "\n");
+        return kConfigError;
+    }
+    return serve_until_signal(std::move(loaded));
+}
+
+}  // namespace wavs::app

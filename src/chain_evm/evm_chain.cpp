@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/chain_evm/evm_chain.hpp"
+
+#include "wavs/crypto/signature.hpp"
+
+namespace wavs::chain_evm {
+base::Result<std::unique_ptr<EvmChain>> EvmChain::make(types::ChainKey key,
+                                                       types::NamedChainConfig config,
+                                                       ChainContext context, ChainEvents& events) {
+    const auto* evm = config.evm();
+    if (evm == nullptr || (evm->ws_endpoints.empty() && !evm->http_endpoint)) {
+        return base::Error(base::ErrorKind::Invalid, "missing_endpoint",
+                           fmt::format("chain {}: No endpoint provided", key.str()),
+                           "set ws_endpoints or http_endpoint of this chain");
+    }
+    auto transport = evm->http_endpoint
+                         ? make_http_transport(context.http, *evm->http_endpoint)
+                         : make_ws_transport(context.dial, evm->ws_endpoints.front());
+    std::unique_ptr<EvmChain> chain(new EvmChain(
+        std::move(key), std::move(config), std::move(context), RpcClient(std::move(transport))));
+    const auto& settings = chain->config();
+    SubscriberOptions options;
+    options.name = chain->key_.str();
+    options.ws_endpoints = settings.ws_endpoints;
+    options.http_endpoint = settings.http_endpoint;
+    options.priority_index = settings.ws_priority_endpoint_index;
+    options.chain_id = chain->chain_id_;
+    auto& shared = chain->context_;
+    chain->subscriber_ = std::make_unique<WsSubscriber>(
+        std::move(options), async::make_strand(shared.io), shared.dial, shared.http, shared.random,
+        chain->window_, events, shared.metrics);
+    return chain;
+}
+
+EvmChain::EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainContext context,
+                   RpcClient client)
+    : key_(std::move(key)),
+      config_(std::move(config)),
+      context_(std::move(context)),
+      chain_id_(parse_decimal(config_.chain_id)),
+      client_(std::move(client)),
+      window_(std::make_shared<LogWindow>()) {}
+
+async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
+    std::shared_ptr<const crypto::SecretKey> account) {
+    const auto address = crypto::address_of(crypto::public_key_of(*account));
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = accounts_.find(address); found != accounts_.end()) {
+            co_return found->second;
+        }
+    }
+    auto id = co_await client_.chain_id();
+    if (!id.has_value()) {
+        co_return std::move(id.error()).with("Evm client create");
+    }
+    if (chain_id_ && *chain_id_ != id.value()) {
+        co_return base::Error(base::ErrorKind::Invalid, "wrong_chain",
+                              fmt::format("Evm client create: {} has chain id {}, expected {}",
+                                          client_.endpoint(), id.value(), *chain_id_),
+                              "correct the endpoint or the chain id");
+    }
+    TxManager::Options options;
+    options.chain_id = id.value();
+    options.max_gas_per_tx = config().max_gas_per_tx;
+    if (config().max_fee_per_gas) {
+        options.max_fee_per_gas = Wei{*config().max_fee_per_gas};
+    }
+    auto made = std::make_shared<TxManager>(options, client_, std::move(account),
+                                            async::make_strand(context_.io), context_.dial.timers,
+                                            context_.dial.clock);
+    const std::lock_guard lock(mutex_);
+    // Someone may have been faster: one account, one manager.
+    co_return accounts_.emplace(address, std::move(made)).first->second;
+}
+
+void EvmChain::on_head() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [address, manager] : accounts_) {
+        manager->on_head();
+    }
+}
+
+async::Task<ChainHealth> EvmChain::health(HealthLimits limits) {
+    co_return co_await check_health(key_, config_, context_.dial, context_.http, limits);
+}
+
+}  // namespace wavs::chain_evm

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/chain_evm/health.hpp"
+#include "wavs/chain_evm/rpc_client.hpp"
+#include "wavs/chain_evm/service_manager.hpp"
+#include "wavs/chain_evm/subscription.hpp"
+#include "wavs/chain_evm/tx_manager.hpp"
+#include "wavs/types/chain_config.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace wavs::chain_evm {
+
+/// What all chains of a node share. The references must outlive the chains.
+struct ChainContext {
+    async::Executor io;
+    net::DialContext dial;
+    net::HttpClient& http;
+    base::RandomSource& random;
+    telemetry::Metrics* metrics = nullptr;
+};
+
+/// One configured EVM chain: its client, its subscriber, its accounts. Owned by the composition
+/// root. Thread-safe, except that calls over an endpoint that is a WebSocket run on one strand.
+class EvmChain {
+public:
+    /// `missing_endpoint` when the configuration has neither kind of endpoint. `events` gets what
+    /// the subscriber sees.
+    static base::Result<std::unique_ptr<EvmChain>> make(types::ChainKey key,
+                                                        types::NamedChainConfig config,
+                                                        ChainContext context, ChainEvents& events);
+
+    const types::ChainKey& key() const { return key_; }
+    const types::EvmChainConfig& config() const { return *config_.evm(); }
+    /// The id the chain calls itself, when it is a number.
+    std::optional<std::uint64_t> chain_id() const { return chain_id_; }
+
+    RpcClient client() const { return client_; }
+    ServiceManagerClient service_managers() const { return ServiceManagerClient(client_); }
+    WsSubscriber& subscriber() { return *subscriber_; }
+    const std::shared_ptr<LogWindow>& window() const { return window_; }
+
+    /// The one manager of this account, made at the first call. Checks `eth_chainId` then.
+    async::Task<base::Result<std::shared_ptr<TxManager>>> transactions(
+        std::shared_ptr<const crypto::SecretKey> account);
+    /// A block was seen: the accounts look for their receipts.
+    void on_head();
+
+    async::Task<ChainHealth> health(HealthLimits limits = {});
+
+private:
+    EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainContext context,
+             RpcClient client);
+
+    types::ChainKey key_;
+    types::NamedChainConfig config_;
+    ChainContext context_;
+    std::optional<std::uint64_t> chain_id_;
+    RpcClient client_;
+    std::shared_ptr<LogWindow> window_;
+    std::unique_ptr<WsSubscriber> subscriber_;
+    std::mutex mutex_;
+    std::map<types::EvmAddress, std::shared_ptr<TxManager>> accounts_;
+};
+
+}  // namespace wavs::chain_evm

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/chain_evm/abi.hpp"
+#include "wavs/chain_evm/rpc_client.hpp"
+#include "wavs/types/envelope.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace wavs::chain_evm {
+
+/// How `validate` ended. `text` is what a submit callback gets to see.
+struct QuorumReached {
+    types::EvmAddress manager;
+    SignatureData signatures;
+};
+struct InsufficientQuorum {
+    QuorumWeights weights;
+    std::string text;
+};
+/// Not yet: an operator whose registration is not in a block, stake below the threshold.
+struct ValidateWait {
+    RevertInfo revert;
+    std::string text;
+};
+/// The manager refuses; `revert.revert_class` tells what may help.
+struct ValidateRefused {
+    RevertInfo revert;
+    std::string text;
+};
+using ValidateOutcome =
+    std::variant<QuorumReached, InsufficientQuorum, ValidateWait, ValidateRefused>;
+
+/// What the handler says to the envelope before anything is sent.
+struct HandlerRefused {
+    RevertInfo revert;
+};
+using SimulateOutcome = std::variant<std::monostate, HandlerRefused>;
+
+/// Read access to service managers and handlers. Stateless; copies are cheap. The messages of its
+/// errors carry the prefixes of docs/protocol/02-evm.md 6. Codes: `manager_lookup_failed`,
+/// `block_number_failed`, `validate_failed`, `manager_call_failed`.
+class ServiceManagerClient {
+public:
+    explicit ServiceManagerClient(RpcClient client) : client_(std::move(client)) {}
+
+    async::Task<base::Result<std::string>> get_service_uri(types::EvmAddress manager);
+    /// The manager of a handler; an error when it is zero or has no code.
+    async::Task<base::Result<types::EvmAddress>> get_service_manager(types::EvmAddress handler);
+    async::Task<base::Result<U256>> operator_weight(types::EvmAddress manager,
+                                                    types::EvmAddress operator_address);
+    /// None when the key is not registered.
+    async::Task<base::Result<std::optional<types::EvmAddress>>> operator_for_signing_key(
+        types::EvmAddress manager, types::EvmAddress signing_key);
+
+    /// Head - 1; 0 on a chain without a block, an error at or above 2^32.
+    async::Task<base::Result<std::uint32_t>> reference_block();
+    /// Whole quorum check for a handler: manager, its code, reference block, `validate`.
+    async::Task<base::Result<ValidateOutcome>> validate(types::EvmAddress handler,
+                                                        types::Envelope envelope,
+                                                        std::vector<SignerSignature> signatures);
+    /// `eth_call` of `handleSignedEnvelope`, as it would be sent by `from`.
+    async::Task<base::Result<SimulateOutcome>> simulate(types::EvmAddress handler,
+                                                        types::EvmAddress from,
+                                                        types::Envelope envelope,
+                                                        SignatureData signatures);
+
+private:
+    async::Task<base::Result<base::Bytes>> read(types::EvmAddress contract, base::Bytes call);
+    async::Task<base::Result<InsufficientQuorum>> explain_quorum(types::EvmAddress manager,
+                                                                 QuorumWeights weights);
+
+    RpcClient client_;
+};
+
+}  // namespace wavs::chain_evm

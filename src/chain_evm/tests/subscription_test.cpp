@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "evm_fixture.hpp"
+#include "fake_ws_node.hpp"
+
+#include "wavs/chain_evm/subscription.hpp"
+
+namespace wavs::chain_evm {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::address;
+using testing::FakeWsNode;
+using testing::ScriptedTest;
+using testing::word;
+
+const std::string kTopicA(64, 'a');
+const std::string kTopicB(64, 'b');
+constexpr std::string_view kAddress = "0x1111111111111111111111111111111111111111";
+
+std::string log_json(unsigned index, const std::string& topic = kTopicA, bool removed = false) {
+    return fmt::format(
+        R"({{"address":"{}","topics":["0x{}"],"data":"0x","blockHash":"0x{:064x}",)"
+        R"("blockNumber":"0x5","transactionHash":"0x{:064x}","transactionIndex":"0x0",)"
+        R"("logIndex":"{}","removed":{}}})",
+        kAddress, topic, 5, 6, quantity(std::uint64_t{index}), removed);
+}
+
+class SubscriptionTest : public ScriptedTest {
+protected:
+    void SetUp() override {
+        ScriptedTest::SetUp();
+        options_.name = "evm:31337";
+        options_.chain_id = 31337;
+        options_.ws_endpoints = {ws_.url()};
+    }
+    void TearDown() override {
+        if (subscriber_) {
+            auto left = run(group_.stop(timers_, seconds(1)));
+            EXPECT_TRUE(left.empty());
+        }
+    }
+    static async::Task<void> keep_running(WsSubscriber& subscriber,
+                                          std::optional<base::Error>& error) {
+        auto done = co_await subscriber.run();
+        if (!done.has_value()) {
+            error = done.error();
+        }
+    }
+    static async::Task<void> collect(ChainEvents& channel, std::vector<ChainEvent>& out) {
+        while (true) {
+            auto event = co_await channel.receive();
+            if (!event.has_value()) {
+                co_return;
+            }
+            out.push_back(std::move(event.value()));
+        }
+    }
+    void start() {
+        subscriber_ = std::make_unique<WsSubscriber>(options_, context_.get_executor(), dial(),
+                                                     http_, random_, window_, events_);
+        group_.spawn("subscriber", keep_running(*subscriber_, error_));
+        group_.spawn("collect", collect(events_, seen_));
+    }
+    LogFilter filter(const std::string& topic = kTopicA) {
+        LogFilter out;
+        out.addresses = {address(kAddress)};
+        out.topics = {word(topic)};
+        return out;
+    }
+    template <typename T>
+    std::size_t count() const {
+        return static_cast<std::size_t>(
+            std::count_if(seen_.begin(), seen_.end(),
+                          [](const auto& e) { return std::holds_alternative<T>(e); }));
+    }
+    // Time goes on while the sockets work.
+    void run_with_time(const std::function<bool()>& done, base::Duration step = milliseconds(60)) {
+        int quiet = 0;
+        for (int i = 0; i < 30'000 && !done(); ++i) {
+            context_.restart();
+            quiet = context_.run_one_for(std::chrono::milliseconds(1)) == 0 ? quiet + 1 : 0;
+            // Time goes on only when nothing is left to do now.
+            if (quiet == 4) {
+                timers_.advance(step);
+                quiet = 0;
+            }
+        }
+        ASSERT_TRUE(done());
+    }
+    void settle() {
+        for (int i = 0; i < 30; ++i) {
+            context_.restart();
+            context_.run_one_for(milliseconds(1));
+        }
+    }
+
+    FakeWsNode ws_{context_};
+    FakeWsNode other_{context_};
+    SubscriberOptions options_;
+    std::shared_ptr<LogWindow> window_ = std::make_shared<LogWindow>(100);
+    ChainEvents events_{context_.get_executor(), "events", 16};
+    std::unique_ptr<WsSubscriber> subscriber_;
+    std::vector<ChainEvent> seen_;
+    std::optional<base::Error> error_;
+    async::TaskGroup group_{context_.get_executor(), "test"};
+};
+
+TEST_F(SubscriptionTest, exact_messages_and_typed_events) {
+    start();
+    subscriber_->set_heads(true);
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    ASSERT_EQ(ws_.requests.size(), 3U);
+    EXPECT_EQ(ws_.requests[0].method, "eth_chainId");
+    EXPECT_EQ(ws_.requests[1].params, R"(["newHeads"])");
+    EXPECT_EQ(ws_.requests[2].params,
+              R"(["logs",{"address":"0x1111111111111111111111111111111111111111","topics":[["0x)" +
+                  kTopicA + R"("]]}])");
+    ws_.say(FakeWsNode::event("0x1", R"({"number":"0x7","strange":[]})"));
+    ws_.say(FakeWsNode::event("0x2", log_json(0)));
+    ws_.say(FakeWsNode::event("0x2", log_json(0)));
+    ws_.say(FakeWsNode::event("0x2", log_json(1)));
+    run_until([this] { return count<LogSeen>() == 2; });
+    EXPECT_EQ(count<HeadSeen>(), 1U);
+    EXPECT_TRUE(std::holds_alternative<Connected>(seen_[0]));
+    run_with_time([this] { return !subscriber_->state().any_active_rpcs_in_flight; });
+    const auto state = subscriber_->state();
+    EXPECT_EQ(state.current_endpoint, ws_.url());
+    EXPECT_EQ(state.active_subscriptions.size(), 2U);
+    // Asking for what is there changes nothing.
+    subscriber_->set_heads(true);
+    run_with_time([this] { return !subscriber_->state().any_active_rpcs_in_flight; });
+    EXPECT_EQ(ws_.requests.size(), 3U);
+}
+
+TEST_F(SubscriptionTest, a_new_filter_is_in_force_before_the_old_one_ends) {
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    auto both = filter();
+    both.topics.push_back(word(kTopicB));
+    subscriber_->set_logs(both);
+    run_with_time([this] { return ws_.count("eth_unsubscribe") == 1; });
+    EXPECT_EQ(ws_.requests[2].method, "eth_subscribe");
+    EXPECT_EQ(ws_.requests[3].params, R"(["0x1"])");
+    // Both deliver around the change; each log counts once.
+    ws_.say(FakeWsNode::event("0x2", log_json(0)));
+    ws_.say(FakeWsNode::event("0x1", log_json(0)));
+    ws_.say(FakeWsNode::event("0x2", log_json(1, kTopicB)));
+    run_until([this] { return count<LogSeen>() == 2; });
+    // A topic that is no longer wanted does not arrive any more, whatever the node still sends.
+    subscriber_->set_logs(filter());
+    ws_.say(FakeWsNode::event("0x2", log_json(2, kTopicB)));
+    ws_.say(FakeWsNode::event("0x2", log_json(3)));
+    run_until([this] { return count<LogSeen>() == 3; });
+}
+
+TEST_F(SubscriptionTest, many_changes_cost_one_subscribe) {
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    auto grown = filter();
+    for (std::uint8_t i = 1; i <= 100; ++i) {
+        types::EvmAddress more;
+        more.array()[0] = i;
+        grown.addresses.push_back(more);
+        subscriber_->set_logs(grown);
+    }
+    run_with_time([this] { return count<FilterLive>() == 2; });
+    EXPECT_EQ(ws_.count("eth_subscribe"), 2U);
+}
+
+TEST_F(SubscriptionTest, a_large_filter_is_split) {
+    options_.max_filter_addresses = 40;
+    start();
+    auto grown = filter();
+    for (std::uint8_t i = 1; i < 100; ++i) {
+        types::EvmAddress more;
+        more.array()[0] = i;
+        grown.addresses.push_back(more);
+    }
+    subscriber_->set_logs(grown);
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    EXPECT_EQ(ws_.count("eth_subscribe"), 3U);
+    subscriber_->set_logs(std::nullopt);
+    run_with_time([this] { return ws_.count("eth_unsubscribe") == 3; });
+}
+
+TEST_F(SubscriptionTest, events_before_the_response_are_kept) {
+    ws_.script = [this](const FakeWsNode::Request& request) {
+        auto answers = ws_.usual(request);
+        if (request.method == "eth_subscribe") {
+            answers.insert(answers.begin(), FakeWsNode::event("0x1", log_json(1)));
+            answers.insert(answers.begin(), FakeWsNode::event("0x1", log_json(0)));
+        }
+        return answers;
+    };
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    ASSERT_EQ(count<LogSeen>(), 2U);
+    EXPECT_EQ(std::get<LogSeen>(seen_[1]).log.log_index, 0U);
+    EXPECT_EQ(std::get<LogSeen>(seen_[2]).log.log_index, 1U);
+}
+
+TEST_F(SubscriptionTest, a_removed_log_is_told_and_may_come_again) {
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    ws_.say(FakeWsNode::event("0x1", log_json(0)));
+    ws_.say(FakeWsNode::event("0x1", log_json(0, kTopicA, true)));
+    ws_.say(FakeWsNode::event("0x1", log_json(0)));
+    run_until([this] { return count<LogSeen>() == 2 && count<LogRemoved>() == 1; });
+}
+
+TEST_F(SubscriptionTest, a_refused_subscribe_is_tried_again) {
+    int refusals = 2;
+    ws_.script = [this, &refusals](const FakeWsNode::Request& request) {
+        if (request.method == "eth_subscribe" && refusals-- > 0) {
+            return std::vector<std::string>{fmt::format(
+                R"({{"jsonrpc":"2.0","id":{},"error":{{"code":-32000,"message":"busy"}}}})",
+                request.id)};
+        }
+        return ws_.usual(request);
+    };
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; }, milliseconds(500));
+    EXPECT_EQ(ws_.connections, 1U);
+    EXPECT_EQ(ws_.count("eth_subscribe"), 3U);
+}
+
+TEST_F(SubscriptionTest, an_unanswered_subscribe_times_out_and_rotates) {
+    options_.ws_endpoints.push_back(other_.url());
+    ws_.script = [this](const FakeWsNode::Request& request) {
+        return request.method == "eth_subscribe" ? std::vector<std::string>() : ws_.usual(request);
+    };
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; }, seconds(1));
+    EXPECT_EQ(other_.connections, 1U);
+    EXPECT_EQ(count<Disconnected>(), 1U);
+    EXPECT_EQ(ws_.count("eth_subscribe"), 3U);
+}
+
+TEST_F(SubscriptionTest, a_lost_link_is_made_anew_with_the_same_filter) {
+    start();
+    subscriber_->set_heads(true);
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    ws_.drop();
+    run_with_time([this] { return count<FilterLive>() == 2; });
+    EXPECT_EQ(count<Disconnected>(), 1U);
+    EXPECT_EQ(count<Connected>(), 2U);
+    EXPECT_EQ(ws_.requests.back().params, ws_.requests[2].params);
+}
+
+TEST_F(SubscriptionTest, another_chain_is_left_alone) {
+    options_.ws_endpoints.push_back(other_.url());
+    ws_.script = [this](const FakeWsNode::Request& request) {
+        return request.method == "eth_chainId"
+                   ? std::vector<std::string>{FakeWsNode::reply(request, "\"0x1\"")}
+                   : ws_.usual(request);
+    };
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; }, milliseconds(300));
+    EXPECT_EQ(std::get<Connected>(seen_[0]).endpoint, other_.url());
+    other_.drop();
+    run_with_time([this] { return count<FilterLive>() == 2; }, milliseconds(300));
+    EXPECT_EQ(ws_.connections, 1U);
+}
+
+TEST_F(SubscriptionTest, the_preferred_endpoint_is_first_and_comes_back) {
+    options_.ws_endpoints = {other_.url(), ws_.url()};
+    options_.priority_index = 1;
+    start();
+    subscriber_->set_heads(true);
+    run_with_time([this] { return ws_.count("eth_subscribe") == 1; });
+    ws_.drop();
+    run_with_time([this] { return other_.count("eth_subscribe") == 1; });
+    run_with_time([this] { return ws_.count("eth_subscribe") == 2; }, seconds(1));
+    EXPECT_EQ(subscriber_->state().current_endpoint, ws_.url());
+}
+
+TEST_F(SubscriptionTest, a_priority_index_out_of_range_is_ignored) {
+    options_.priority_index = 9;
+    start();
+    subscriber_->set_heads(true);
+    run_with_time([this] { return ws_.count("eth_subscribe") == 1; });
+}
+
+TEST_F(SubscriptionTest, a_full_consumer_stops_the_reading_and_loses_nothing) {
+    subscriber_ = std::make_unique<WsSubscriber>(options_, context_.get_executor(), dial(), http_,
+                                                 random_, window_, events_);
+    group_.spawn("subscriber", keep_running(*subscriber_, error_));
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return events_.size() == 2; });
+    for (unsigned i = 0; i < 50; ++i) {
+        ws_.say(FakeWsNode::event("0x1", log_json(i)));
+    }
+    run_until([this] { return events_.size() == 16; });
+    settle();
+    // Time passes: the node is not taken for dead while we do not read.
+    for (int i = 0; i < 5; ++i) {
+        timers_.advance(seconds(15));
+        settle();
+    }
+    group_.spawn("collect", collect(events_, seen_));
+    run_until([this] { return count<LogSeen>() == 50; });
+    EXPECT_EQ(count<Disconnected>(), 0U);
+}
+
+TEST_F(SubscriptionTest, without_websocket_blocks_are_polled) {
+    options_.ws_endpoints.clear();
+    options_.http_endpoint = server_->url();
+    std::uint64_t head = 5;
+    node_.result("eth_chainId", "\"0x7a69\"");
+    node_.answers["eth_blockNumber"] = [&head](const std::string&) {
+        return fmt::format("\"result\":\"{}\"", quantity(head));
+    };
+    node_.answers["eth_getBlockByNumber"] = [](const std::string& params) {
+        return fmt::format(R"("result":{{"number":{}}})", params.substr(1, params.find(',') - 1));
+    };
+    node_.result("eth_getLogs", "[" + log_json(0) + "," + log_json(1) + "]");
+    start();
+    subscriber_->set_heads(true);
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    EXPECT_TRUE(subscriber_->state().polling);
+    EXPECT_EQ(count<LogSeen>(), 0U);
+    head = 8;
+    run_with_time([this] { return count<HeadSeen>() == 3; });
+    EXPECT_EQ(count<LogSeen>(), 2U);
+    head = 9;
+    run_with_time([this] { return count<HeadSeen>() == 4; });
+    EXPECT_EQ(count<LogSeen>(), 2U);
+    node_.error("eth_blockNumber", R"({"code":-32000,"message":"down"})");
+    run_with_time([this] { return count<Disconnected>() == 1; });
+}
+
+TEST_F(SubscriptionTest, a_dead_websocket_is_bridged_by_polling) {
+    options_.ws_endpoints = {"ws://127.0.0.1:1"};
+    options_.http_endpoint = server_->url();
+    node_.result("eth_chainId", "\"0x7a69\"");
+    node_.result("eth_blockNumber", "\"0x5\"");
+    node_.result("eth_getLogs", "[]");
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() >= 1; }, seconds(2));
+}
+
+TEST_F(SubscriptionTest, no_endpoint_is_an_error) {
+    options_.ws_endpoints.clear();
+    start();
+    run_until([this] { return error_.has_value(); });
+    EXPECT_EQ(error_->code(), base::ErrorCode("missing_endpoint"));
+}
+
+}  // namespace
+}  // namespace wavs::chain_evm

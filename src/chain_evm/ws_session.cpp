@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "subscription_impl.hpp"
+#include "wavs/telemetry/log.hpp"
+
+#include <algorithm>
+
+namespace wavs::chain_evm {
+namespace {
+
+constexpr std::size_t kMaxBuffered = 10'000;
+constexpr std::size_t kHeadGaps = 32;
+constexpr unsigned kMaxSubscribeTries = 3;
+constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kIdleProbe = std::chrono::hours(1);
+
+std::string subscribe_params(const ActiveSubscription& wanted) {
+    return wanted.kind == ActiveSubscription::Kind::NewHeads
+               ? std::string(R"(["newHeads"])")
+               : fmt::format(R"(["logs",{}])", to_json(wanted.filter));
+}
+
+base::Duration median(std::deque<base::Duration> gaps) {
+    if (gaps.empty()) {
+        return {};
+    }
+    const auto middle = gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2);
+    std::nth_element(gaps.begin(), middle, gaps.end());
+    return *middle;
+}
+
+bool same(const ActiveSubscription& a, const ActiveSubscription& b) {
+    return a.kind == b.kind && a.filter == b.filter;
+}
+
+}  // namespace
+
+WsSession::WsSession(std::shared_ptr<WsSubscriber::Impl> owner, std::shared_ptr<WsRpc> link,
+                     std::size_t endpoint)
+    : owner_(std::move(owner)),
+      link_(std::move(link)),
+      endpoint_(endpoint),
+      deliver_lock_(owner_->strand),
+      last_head_(owner_->now()) {}
+
+async::Task<LinkEnd> WsSession::read_loop() {
+    while (true) {
+        auto got = co_await link_->read_one();
+        if (!got.has_value()) {
+            co_return ended(got.error().message());
+        }
+        if (!got.value()) {
+            continue;
+        }
+        auto done = co_await on_notification(std::move(*got.value()));
+        if (!done.has_value()) {
+            co_return ended(done.error().message());
+        }
+    }
+}
+
+LinkEnd WsSession::ended(std::string_view why, LinkEnd end) {
+    if (reason_.empty()) {
+        reason_ = std::string(why);
+    }
+    link_->abort();
+    return end;
+}
+
+async::Task<base::Result<void>> WsSession::on_notification(Notification notification) {
+    // The lock keeps the order while buffered messages of a new subscription are handed on.
+    WAVS_CO_TRY(auto guard, co_await deliver_lock_.lock());
+    const auto found = active_.find(notification.subscription);
+    if (found == active_.end()) {
+        const auto oldest = owner_->now() - owner_->options.unknown_id_buffer;
+        while (!buffered_.empty() &&
+               (buffered_.front().since < oldest || buffered_.size() >= kMaxBuffered)) {
+            buffered_.pop_front();
+        }
+        buffered_.push_back({std::move(notification), owner_->now()});
+        co_return base::ok();
+    }
+    if (notification.error) {
+        // The node gave this subscription up: the next round makes it anew.
+        active_.erase(found);
+        live_.reset();
+        publish_state();
+        co_return base::ok();
+    }
+    const auto kind = found->second.kind;
+    co_return co_await process(kind, std::move(notification));
+}
+
+async::Task<base::Result<void>> WsSession::process(ActiveSubscription::Kind kind,
+                                                   Notification notification) {
+    std::optional<base::Error> unreadable;
+    link_->held_up = true;
+    base::Result<void> done = base::ok();
+    if (kind == ActiveSubscription::Kind::NewHeads) {
+        auto header = parse_header(notification.result);
+        if (header.has_value()) {
+            const auto now = owner_->now();
+            head_gaps_.push_back(now - last_head_);
+            if (head_gaps_.size() > kHeadGaps) {
+                head_gaps_.pop_front();
+            }
+            last_head_ = now;
+            done = co_await owner_->emit(HeadSeen{std::move(header.value())});
+        } else {
+            unreadable = std::move(header.error());
+        }
+    } else {
+        auto log = parse_log(notification.result);
+        if (log.has_value()) {
+            done = co_await owner_->deliver(std::move(log.value()));
+        } else {
+            unreadable = std::move(log.error());
+        }
+    }
+    link_->held_up = false;
+    if (unreadable) {
+        telemetry::log_failure(telemetry::Level::Warn, "chain_evm",
+                               "an event that cannot be read was skipped", *unreadable,
+                               {{"chain", owner_->options.name}});
+    }
+    co_return done;
+}
+
+async::Task<base::Result<void>> WsSession::subscribe(ActiveSubscription wanted) {
+    WAVS_CO_TRY(auto reply, co_await link_->call("eth_subscribe", subscribe_params(wanted),
+                                                 owner_->options.response_timeout));
+    WAVS_CO_TRY(auto result, result_of("eth_subscribe", std::move(reply)));
+    const auto document = json::Document::parse(std::string_view(result));
+    if (!document.has_value() || !document.value().root().is_string()) {
+        co_return base::Error(base::ErrorKind::Unavailable, kInvalidResponse,
+                              "eth_subscribe: the subscription id is not a string");
+    }
+    const std::string id(document.value().root().text());
+    WAVS_CO_TRY(auto guard, co_await deliver_lock_.lock());
+    const auto kind = wanted.kind;
+    active_.insert_or_assign(id, std::move(wanted));
+    std::vector<Notification> early;
+    for (auto it = buffered_.begin(); it != buffered_.end();) {
+        if (it->notification.subscription == id) {
+            early.push_back(std::move(it->notification));
+            it = buffered_.erase(it);
+        } else {
+            ++it;
+        }
+    }
+    for (auto& notification : early) {
+        WAVS_CO_TRY(co_await process(kind, std::move(notification)));
+    }
+    co_return base::ok();
+}
+
+async::Task<void> WsSession::unsubscribe(std::string id) {
+    auto reply = co_await link_->call("eth_unsubscribe", fmt::format("[\"{}\"]", id),
+                                      owner_->options.response_timeout);
+    // Refused or not, its events are filtered and de-duplicated from here on.
+    if (!reply.has_value()) {
+        telemetry::log_failure(telemetry::Level::Debug, "chain_evm", "eth_unsubscribe failed",
+                               reply.error(), {{"chain", owner_->options.name}});
+    }
+    active_.erase(id);
+}
+
+async::Task<base::Result<bool>> WsSession::reconcile_heads(bool wanted) {
+    std::optional<std::string> current;
+    for (const auto& [id, what] : active_) {
+        if (what.kind == ActiveSubscription::Kind::NewHeads) {
+            current = id;
+        }
+    }
+    if (wanted == current.has_value()) {
+        co_return true;
+    }
+    if (current) {
+        co_await unsubscribe(std::move(*current));
+        co_return true;
+    }
+    ActiveSubscription heads;
+    last_head_ = owner_->now();
+    WAVS_CO_TRY(co_await subscribe(std::move(heads)));
+    co_return true;
+}
+
+async::Task<base::Result<bool>> WsSession::reconcile_logs(std::optional<LogFilter> wanted) {
+    if (wanted == live_) {
+        co_return true;
+    }
+    std::vector<ActiveSubscription> pieces;
+    if (wanted) {
+        for (auto& filter : split_filter(*wanted, owner_->options.max_filter_addresses)) {
+            pieces.push_back({ActiveSubscription::Kind::Logs, std::move(filter)});
+        }
+    }
+    // First everything new, then the end of the old: no log falls between the two.
+    for (const auto& piece : pieces) {
+        const bool there = std::any_of(active_.begin(), active_.end(), [&piece](const auto& item) {
+            return same(item.second, piece);
+        });
+        if (!there) {
+            WAVS_CO_TRY(co_await subscribe(piece));
+        }
+    }
+    live_ = wanted;
+    publish_state();
+    if (wanted) {
+        WAVS_CO_TRY(co_await owner_->emit(FilterLive{*wanted}));
+    }
+    std::vector<std::string> old;
+    for (const auto& active : active_) {
+        const auto& what = active.second;
+        const bool keep = what.kind != ActiveSubscription::Kind::Logs ||
+                          std::any_of(pieces.begin(), pieces.end(),
+                                      [&what](const auto& piece) { return same(what, piece); });
+        if (!keep) {
+            old.push_back(active.first);
+        }
+    }
+    for (auto& id : old) {
+        co_await unsubscribe(std::move(id));
+    }
+    co_return true;
+}
+
+async::Task<base::Result<bool>> WsSession::reconcile() {
+    const auto wanted = owner_->want();
+    owner_->update([](SubscriberState& state) { state.any_active_rpcs_in_flight = true; });
+    auto heads = co_await reconcile_heads(wanted.heads);
+    if (!heads.has_value()) {
+        co_return heads;
+    }
+    auto logs = co_await reconcile_logs(wanted.logs);
+    publish_state();
+    if (!logs.has_value()) {
+        co_return logs;
+    }
+    co_return owner_->want().version == wanted.version;
+}
+
+void WsSession::publish_state() {
+    owner_->update([this](SubscriberState& state) {
+        state.active_subscriptions = active_;
+        state.any_active_rpcs_in_flight = link_->in_flight() > 0;
+    });
+}
+
+async::Task<bool> WsSession::head_is_stale() {
+    const auto limit =
+        std::max<base::Duration>(owner_->options.head_stale_after, 10 * median(head_gaps_));
+    if (!owner_->want().heads || owner_->now() - last_head_ < limit) {
+        co_return false;
+    }
+    last_head_ = owner_->now();
+    owner_->count("wavs_evm_head_stale_total", "Times a chain delivered no head for too long");
+    // With one endpoint a new connection only helps when it is the subscription that is dead.
+    if (owner_->options.ws_endpoints.size() > 1) {
+        co_return true;
+    }
+    auto reply = co_await link_->call("eth_chainId", "[]", owner_->options.response_timeout);
+    co_return !reply.has_value();
+}
+
+async::Task<bool> WsSession::priority_is_healthy() {
+    const auto& options = owner_->options;
+    RpcClient client(make_ws_transport(owner_->dial, options.ws_endpoints[*owner_->priority()]));
+    const auto block = co_await client.block_number();
+    const auto chain = co_await client.chain_id();
+    const auto price = co_await client.gas_price();
+    const auto sync = co_await client.syncing();
+    const bool right =
+        chain.has_value() && (!options.chain_id || *options.chain_id == chain.value());
+    co_return block.has_value() && right&& price.has_value() && sync.has_value() && !sync.value();
+}
+
+async::Task<LinkEnd> WsSession::probe_loop() {
+    const auto preferred = owner_->priority();
+    const bool needed = preferred && *preferred != endpoint_;
+    while (true) {
+        const auto wait = needed ? owner_->options.priority_check : base::Duration(kIdleProbe);
+        auto slept = co_await owner_->dial.timers.sleep_for(wait);
+        if (!slept.has_value()) {
+            co_return LinkEnd::Lost;
+        }
+        if (needed && co_await priority_is_healthy()) {
+            co_return ended("back to the preferred endpoint", LinkEnd::ForceSwitch);
+        }
+    }
+}
+
+async::Task<base::Result<bool>> WsSession::right_chain() {
+    const auto expected = owner_->options.chain_id;
+    if (!expected) {
+        co_return true;
+    }
+    WAVS_CO_TRY(auto reply,
+                co_await link_->call("eth_chainId", "[]", owner_->options.response_timeout));
+    WAVS_CO_TRY(auto text, result_of("eth_chainId", std::move(reply)));
+    WAVS_CO_TRY(auto id, parse_result<std::uint64_t>("eth_chainId", text, read_quantity));
+    if (id != *expected) {
+        owner_->count("wavs_evm_wrong_chain_total", "Endpoints that serve another chain");
+        telemetry::log_error("chain_evm", "the endpoint serves another chain",
+                             {{"chain", owner_->options.name},
+                              {"endpoint", link_->endpoint()},
+                              {"expected", *expected},
+                              {"got", id}});
+    }
+    co_return id == *expected;
+}
+
+async::Task<LinkEnd> WsSession::control_loop() {
+    auto right = co_await right_chain();
+    if (!right.has_value()) {
+        co_return ended(right.error().message());
+    }
+    if (!right.value()) {
+        co_return ended("wrong chain", LinkEnd::WrongChain);
+    }
+    owner_->update([this](SubscriberState& state) {
+        state.current_endpoint = link_->endpoint();
+        state.is_connected = true;
+        state.any_active_rpcs_in_flight = true;
+    });
+    connected_ = true;
+    if (auto sent = co_await owner_->emit(Connected{link_->endpoint()}); !sent.has_value()) {
+        co_return ended(sent.error().message());
+    }
+    base::Duration retry_after = owner_->options.first_backoff;
+    unsigned failures = 0;
+    while (true) {
+        const auto version = owner_->want().version;
+        auto settled = co_await reconcile();
+        base::Duration wait = kTick;
+        if (settled.has_value()) {
+            failures = 0;
+        } else if (++failures >= kMaxSubscribeTries || link_->closed()) {
+            co_return ended(settled.error().message());
+        } else {
+            wait = owner_->jittered(retry_after);
+            retry_after = std::min(retry_after * 2, owner_->options.max_backoff);
+        }
+        auto woken = co_await owner_->pause(wait, version);
+        if (woken.has_value() && owner_->want().version != version) {
+            // Many registrations in a row cost one change of the filter.
+            woken = co_await owner_->dial.timers.sleep_for(owner_->options.debounce);
+        }
+        if (!woken.has_value()) {
+            co_return ended(woken.error().message());
+        }
+        if (co_await head_is_stale()) {
+            co_return ended("no new block for too long");
+        }
+    }
+}
+
+async::Task<base::Result<LinkEnd>> WsSession::run() {
+    using boost::asio::experimental::awaitable_operators::operator||;
+    const auto winner = co_await (read_loop() || control_loop() || probe_loop());
+    const auto end = winner.index() == 0   ? std::get<0>(winner)
+                     : winner.index() == 1 ? std::get<1>(winner)
+                                           : std::get<2>(winner);
+    link_->abort();
+    if (connected_) {
+        WAVS_CO_TRY(co_await owner_->emit(Disconnected{reason_}));
+    }
+    co_return end;
+}
+
+}  // namespace wavs::chain_evm

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dev_options.hpp"
+#include "wavs/base/version.hpp"
+#include "wavs/cli/command.hpp"
+#include "wavs/crypto/keyring.hpp"
+
+#include <array>
+
+namespace wavs::cli {
+namespace {
+
+int run_version(Invocation&, Terminal& terminal) {
+    terminal.line(fmt::format("wavs-cli {} (protocol {})", base::kVersion, base::kProtocolLevel));
+    return kExitOk;
+}
+
+int run_help(Invocation& invocation, Terminal& terminal) {
+    if (invocation.words.empty()) {
+        terminal.line(help_text(commands()));
+        return kExitOk;
+    }
+    auto parsed = parse_command(commands(), std::move(invocation.words));
+    if (!parsed.has_value()) {
+        terminal.error(parsed.error());
+        return kExitUsage;
+    }
+    terminal.line(help_text(*parsed.value().command));
+    return kExitOk;
+}
+
+int fail(const config::LoadedCli& loaded, Terminal& terminal) {
+    for (const auto& line : loaded.errors) {
+        terminal.error({base::ErrorKind::Invalid, "config", line});
+    }
+    return kExitUsage;
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+    static const std::array kCommands = {
+        Command{"dev up", "a local chain, a node and a running service, in one command (also: dev)",
+                "", dev_flags(), dev_common_flags(), run_dev},
+        Command{
+            "version", "the version of this program and of the protocol", "", {}, {}, run_version},
+        Command{"help", "this text, or the help of one command", "[COMMAND]", {}, {}, run_help},
+    };
+    return kCommands;
+}
+
+int run_program(config::Inputs inputs, Terminal terminal) {
+    inputs.check_credential = crypto::check_credential;
+    const auto environment = inputs.environment;
+    const auto cwd = inputs.cwd;
+    auto loaded = config::load_cli(std::move(inputs));
+    if (loaded.action == config::Action::PrintConfig && loaded.ok()) {
+        terminal.line(config::print_config(loaded.settings));
+        return kExitOk;
+    }
+    auto parsed = parse_command(commands(), loaded.rest);
+    if (!parsed.has_value()) {
+        terminal.error(parsed.error());
+        return kExitUsage;
+    }
+    const auto& command = *parsed.value().command;
+    if (parsed.value().help) {
+        terminal.line(help_text(command));
+        return kExitOk;
+    }
+    // A broken configuration must not keep its owner from the help.
+    if (command.run == run_help || command.run == run_version) {
+        return command.run(parsed.value().invocation, terminal);
+    }
+    for (const auto& line : loaded.warnings) {
+        terminal.warn(line);
+    }
+    if (!loaded.ok()) {
+        return fail(loaded, terminal);
+    }
+    auto& invocation = parsed.value().invocation;
+    for (const auto& setting : loaded.settings) {
+        invocation.sources.emplace(setting.key, setting.source);
+    }
+    invocation.config = std::move(loaded.config);
+    invocation.environment = environment;
+    invocation.cwd = cwd;
+    return command.run(invocation, terminal);
+}
+
+}  // namespace wavs::cli

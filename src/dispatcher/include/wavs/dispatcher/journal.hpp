@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/base/clock.hpp"
+#include "wavs/storage/store.hpp"
+#include "wavs/types/pipeline.hpp"
+
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace wavs::dispatcher {
+
+/// The records of events and results (docs/protocol/02-records.md). Every transition is one synced
+/// batch: what the node has said or done is on disk before anyone sees it. Thread-safe.
+class Journal {
+public:
+    Journal(storage::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
+
+    /// Once, before anything else: reserves the first block of sequence numbers.
+    async::Task<base::Result<void>> open();
+
+    enum class Repeats { Accept, DropKnown };
+    struct Accept {
+        const types::TriggerAction* action;
+        types::ServiceDigest revision;
+    };
+    /// Journals the events and the source's positions in one batch. Under `DropKnown` an event
+    /// whose default event id is known already (a source read it twice) is left out of the result.
+    async::Task<base::Result<std::vector<types::EventRecord>>> accept(
+        std::vector<Accept> events, std::string source,
+        std::vector<types::SourcePosition> positions, Repeats repeats);
+
+    /// The run ended: the event is done and its results are signed, all in one batch with `batch`.
+    async::Task<base::Result<void>> finish(types::EventRecord event,
+                                           const std::vector<types::ResultRecord>& results,
+                                           storage::Batch batch);
+    /// Any other state of the event, with the reason.
+    async::Task<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
+                                              std::string reason);
+
+    /// What has to go on after a start, in order of acceptance.
+    base::Result<std::vector<types::EventRecord>> unfinished_events() const;
+    base::Result<std::vector<types::ResultRecord>> unfinished_results() const;
+    base::Result<std::optional<types::EventRecord>> event(std::uint64_t sequence) const;
+    base::Result<std::vector<types::ResultRecord>> results_of(std::uint64_t sequence) const;
+    /// The events that gave this event id, by default id or by a response's own.
+    base::Result<std::vector<std::uint64_t>> find(const types::EventId& id) const;
+    /// A batch that erases everything of a service that is still in flight.
+    base::Result<storage::Batch> forget(const types::ServiceId& service) const;
+
+private:
+    async::Task<base::Result<std::uint64_t>> take_sequences(std::size_t count);
+    base::Result<bool> known(const types::EventId& id) const;
+
+    storage::Store& store_;
+    const base::Clock& clock_;
+    std::mutex mutex_;
+    std::uint64_t next_ = 0;
+    std::uint64_t reserved_until_ = 0;
+};
+
+}  // namespace wavs::dispatcher

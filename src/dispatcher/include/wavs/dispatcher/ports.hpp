@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/task.hpp"
+#include "wavs/storage/store.hpp"
+#include "wavs/types/manifest_json.hpp"
+#include "wavs/types/pipeline.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+/// What the dispatcher needs of the modules it may not include. `app` binds each port to the real
+/// module; tests bind fakes, so that the hub is built and tested without engine, chain or database.
+namespace wavs::dispatcher {
+
+class EnginePort {
+public:
+    virtual ~EnginePort() = default;
+    /// Makes every component of the service ready to run; fails if one is missing or does not fit
+    /// its world.
+    virtual async::Task<base::Result<void>> prepare(types::RegisteredServicePtr service) = 0;
+    virtual void release(types::RegisteredServicePtr service) = 0;
+    /// Runs the operator component of the job's workflow.
+    virtual async::Task<base::Result<std::vector<types::WasmResponse>>> run(
+        types::EventJob job) = 0;
+    /// The service is gone: its files are deleted, and the returned batch erases its key-value
+    /// data.
+    virtual storage::Batch forget(const types::ServiceId& service) = 0;
+};
+
+/// The signed responses of one run. `hold` keeps the signing ledger's reservations until the batch
+/// is committed.
+struct SignedRun {
+    std::vector<types::ResultRecord> results;
+    storage::Batch batch;
+    std::shared_ptr<void> hold;
+};
+
+class SubmissionPort {
+public:
+    virtual ~SubmissionPort() = default;
+    /// Address of the service key with this index.
+    virtual async::Task<base::Result<types::EvmAddress>> address(std::uint32_t hd_index) = 0;
+    virtual async::Task<base::Result<SignedRun>> sign(
+        types::EventJob job, types::RegisteredServicePtr current,
+        std::vector<types::WasmResponse> responses) = 0;
+};
+
+class AggregatorPort {
+public:
+    virtual ~AggregatorPort() = default;
+    /// Takes over a stored result; waits for room.
+    virtual async::Task<base::Result<void>> submit(types::ResultRecord result) = 0;
+    /// The service is gone: what is open for it ends; the returned batch erases it.
+    virtual storage::Batch forget(const types::ServiceId& service) = 0;
+};
+
+class TriggerPort {
+public:
+    virtual ~TriggerPort() = default;
+    /// Watches for the triggers of this revision, and no longer for those of the one before.
+    virtual async::Task<base::Result<void>> set_service(types::RegisteredServicePtr service) = 0;
+    virtual async::Task<void> remove_service(types::ServiceId service) = 0;
+};
+
+class SourcesPort {
+public:
+    virtual ~SourcesPort() = default;
+    virtual async::Task<base::Result<types::ParsedManifest>> manifest(std::string uri) = 0;
+    /// Stores the component's bytes on the node, unless they are there.
+    virtual async::Task<base::Result<void>> component(types::ComponentSource source) = 0;
+};
+
+class ManagerPort {
+public:
+    virtual ~ManagerPort() = default;
+    /// Where the manager's contract says the manifest is.
+    virtual async::Task<base::Result<std::string>> service_uri(types::ServiceManager manager) = 0;
+};
+
+}  // namespace wavs::dispatcher

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/mutex.hpp"
+#include "wavs/async/task_group.hpp"
+#include "wavs/base/clock.hpp"
+#include "wavs/dispatcher/journal.hpp"
+#include "wavs/dispatcher/ports.hpp"
+#include "wavs/telemetry/metrics.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wavs::dispatcher {
+
+/// The modules the registry works with; all outlive it.
+struct ServicesDeps {
+    storage::Store& store;
+    Journal& journal;
+    EnginePort& engine;
+    SubmissionPort& submission;
+    AggregatorPort& aggregator;
+    TriggerPort& triggers;
+    SourcesPort& sources;
+    ManagerPort& managers;
+    const base::Clock& clock;
+    async::Timers& timers;
+    base::RandomSource& random;
+    telemetry::Metrics& metrics;
+};
+
+struct ServicesOptions {
+    types::ManifestOptions manifest;
+    /// Every service's URI is read again about this often, in case an announcement was missed.
+    std::chrono::seconds uri_poll{300};
+};
+
+/// How a service is, for operators: docs/protocol/03-http.md.
+struct ServiceHealth {
+    enum class State { Active, Paused, Degraded };
+    State state = State::Active;
+    std::string reason;
+};
+
+/// The services this node runs: opting in, updates announced by the manager's contract, removal,
+/// the keys. Everything is stored before it takes effect. Look-ups are thread-safe and never wait;
+/// changes of one service happen one at a time. Owned by `app`.
+class Services {
+public:
+    Services(ServicesDeps deps, ServicesOptions options, async::Executor strand);
+
+    /// At start: the stored services with their keys. A service that cannot be restored is degraded
+    /// and does not stop the others; a key that came out different (another mnemonic) is an error
+    /// that names the service.
+    async::Task<base::Result<void>> load();
+    /// Reads every service's URI again now and then; runs until stopped.
+    async::Task<base::Result<void>> run_uri_checks();
+    async::Task<std::vector<std::string>> stop(base::Duration deadline);
+
+    /// Opting in: reads the URI from the contract, fetches the manifest and all its components,
+    /// then registers everything or nothing. `hd_index` pins the key.
+    async::Task<base::Result<void>> add(types::ServiceManager manager,
+                                        std::optional<std::uint32_t> hd_index);
+    /// Registers a manifest that was saved before, without asking the chain.
+    async::Task<base::Result<void>> add_saved(types::ServiceDigest digest);
+    /// Unknown services are no error.
+    async::Task<base::Result<void>> remove(types::ServiceManager manager);
+    /// An announcement of another manifest. Returns at once; the update is tried until it succeeds,
+    /// is refused for good, or a newer announcement arrives.
+    void announce(types::ServiceUriChange change);
+
+    async::Task<base::Result<types::ServiceDigest>> save_manifest(types::Service service);
+    base::Result<types::Service> saved_manifest(const types::ServiceDigest& digest) const;
+
+    types::RegisteredServicePtr find(const types::ServiceId& id) const;
+    /// Ascending by id.
+    std::vector<types::RegisteredServicePtr> list() const;
+    /// A revision that is not in force any more, for events accepted under it.
+    base::Result<types::RegisteredServicePtr> revision(const types::ServiceId& id,
+                                                       const types::ServiceDigest& digest) const;
+    ServiceHealth health(const types::ServiceId& id) const;
+
+private:
+    struct Key {
+        std::uint32_t hd_index;
+        types::EvmAddress address;
+    };
+
+    async::Task<base::Result<async::Mutex::Guard>> lock(const types::ServiceId& id);
+    async::Task<base::Result<types::ParsedManifest>> fetch(const std::string& uri);
+    async::Task<base::Result<void>> register_new(types::ParsedManifest manifest, std::string uri,
+                                                 std::optional<std::uint32_t> hd_index);
+    async::Task<base::Result<Key>> key_for(const types::ServiceId& id,
+                                           std::optional<std::uint32_t> wanted);
+    async::Task<base::Result<void>> fetch_components(const types::Service& service);
+    async::Task<base::Result<void>> activate(types::RegisteredServicePtr next);
+    async::Task<base::Result<void>> restore(const storage::Entry& entry);
+    async::Task<base::Result<void>> apply_update(types::ServiceId id, std::string uri);
+    async::Task<void> follow_update(types::ServiceId id);
+    enum class Compare { Uri, Manifest };
+    async::Task<void> check_uri(types::RegisteredServicePtr service, Compare compare);
+    void set_reason(const types::ServiceId& id, std::string reason);
+
+    ServicesDeps deps_;
+    ServicesOptions options_;
+    telemetry::Gauge registered_;
+    async::Mutex keys_mutex_;
+    async::TaskGroup updates_;
+
+    mutable std::mutex mutex_;
+    std::map<types::ServiceId, types::RegisteredServicePtr> services_;
+    std::map<types::ServiceId, std::string> reasons_;
+    std::map<types::ServiceId, std::shared_ptr<async::Mutex>> locks_;
+    // Announced and not yet applied; a task follows each.
+    std::map<types::ServiceId, types::ServiceUriChange> announced_;
+};
+
+}  // namespace wavs::dispatcher

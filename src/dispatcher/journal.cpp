@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/dispatcher/journal.hpp"
+
+#include "wavs/storage/keys.hpp"
+#include "wavs/types/event_id.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace wavs::dispatcher {
+namespace {
+
+using storage::Keyspace;
+
+const base::ByteView kNextSequence = base::as_bytes("next_sequence");
+// Numbers are reserved in blocks, so that accepting an event costs one commit, not two. A start
+// leaves a gap.
+constexpr std::uint64_t kBlock = 10'000;
+
+base::Bytes index_key(const types::ServiceId& service, const types::WorkflowId& workflow,
+                      std::uint64_t sequence) {
+    return storage::KeyWriter()
+        .bytes(service.view())
+        .u8(static_cast<std::uint8_t>(workflow.str().size()))
+        .text(workflow.str())
+        .u64(sequence)
+        .get();
+}
+
+base::Bytes id_key(const types::EventId& id, std::uint64_t sequence) {
+    return storage::KeyWriter().bytes(id.view()).u64(sequence).get();
+}
+
+void put_event(storage::Batch& batch, const types::EventRecord& event) {
+    batch.put(Keyspace::Events, types::event_key(event.sequence), types::encode(event));
+}
+
+bool is_open(types::EventState state) {
+    return state == types::EventState::Accepted || state == types::EventState::Running;
+}
+
+bool is_open(types::ResultState state) {
+    return state == types::ResultState::Signed || state == types::ResultState::Collecting ||
+           state == types::ResultState::Submitting || state == types::ResultState::Waiting;
+}
+
+}  // namespace
+
+async::Task<base::Result<void>> Journal::open() {
+    WAVS_CO_TRY(auto stored, store_.get(Keyspace::Meta, kNextSequence));
+    const std::uint64_t first = stored ? storage::read_u64(*stored, 0) : 1;
+    storage::Batch batch;
+    batch.put(Keyspace::Meta, kNextSequence, storage::KeyWriter().u64(first + kBlock).get());
+    WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+    const std::lock_guard lock(mutex_);
+    next_ = first;
+    reserved_until_ = first + kBlock;
+    co_return base::ok();
+}
+
+async::Task<base::Result<std::uint64_t>> Journal::take_sequences(std::size_t count) {
+    std::uint64_t first = 0;
+    std::uint64_t reserve = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        first = next_;
+        next_ += count;
+        if (next_ > reserved_until_) {
+            reserved_until_ = next_ + kBlock;
+            reserve = reserved_until_;
+        }
+    }
+    if (reserve != 0) {
+        storage::Batch batch;
+        batch.put(Keyspace::Meta, kNextSequence, storage::KeyWriter().u64(reserve).get());
+        WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+    }
+    co_return first;
+}
+
+base::Result<bool> Journal::known(const types::EventId& id) const {
+    WAVS_TRY(auto entries,
+             store_.scan(Keyspace::EventIds, {.prefix = base::to_bytes(id.view()), .limit = 1}));
+    return !entries.empty();
+}
+
+async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
+    std::vector<Accept> events, std::string source, std::vector<types::SourcePosition> positions,
+    Repeats repeats) {
+    const auto now = clock_.wall_now();
+    WAVS_CO_TRY(std::uint64_t sequence, co_await take_sequences(events.size()));
+    std::vector<types::EventRecord> records;
+    std::set<types::EventId> in_batch;
+    storage::Batch batch;
+    for (const auto& one : events) {
+        auto record = types::make_event_record(sequence, *one.action, one.revision, now, source);
+        if (repeats == Repeats::DropKnown) {
+            WAVS_CO_TRY(const bool seen, known(record.default_event_id));
+            if (seen || !in_batch.insert(record.default_event_id).second) {
+                continue;
+            }
+        }
+        put_event(batch, record);
+        batch.put(Keyspace::EventIds, id_key(record.default_event_id, sequence), {});
+        batch.put(
+            Keyspace::EventIndex,
+            index_key(record.action.config.service_id, record.action.config.workflow_id, sequence),
+            {});
+        ++sequence;
+        records.push_back(std::move(record));
+    }
+    for (const auto& position : positions) {
+        batch.put(Keyspace::Coverage, position.key, position.value);
+    }
+    if (!batch.empty()) {
+        WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+    }
+    co_return std::move(records);
+}
+
+async::Task<base::Result<void>> Journal::finish(types::EventRecord event,
+                                                const std::vector<types::ResultRecord>& results,
+                                                storage::Batch batch) {
+    event.state = types::EventState::Done;
+    event.updated_at = clock_.wall_now();
+    event.reason.clear();
+    put_event(batch, event);
+    for (const auto& result : results) {
+        batch.put(Keyspace::Results,
+                  types::result_key(result.event_sequence, result.response_index),
+                  types::encode(result));
+        batch.put(Keyspace::ResultIds,
+                  storage::KeyWriter()
+                      .bytes(result.submission.event_id.view())
+                      .u64(result.event_sequence)
+                      .u32(result.response_index)
+                      .get(),
+                  {});
+    }
+    co_return co_await store_.commit(std::move(batch));
+}
+
+async::Task<base::Result<void>> Journal::set_state(types::EventRecord event,
+                                                   types::EventState state, std::string reason) {
+    event.state = state;
+    event.reason = std::move(reason);
+    event.updated_at = clock_.wall_now();
+    storage::Batch batch;
+    put_event(batch, event);
+    co_return co_await store_.commit(std::move(batch));
+}
+
+base::Result<std::vector<types::EventRecord>> Journal::unfinished_events() const {
+    WAVS_TRY(auto entries, store_.scan(Keyspace::Events, {}));
+    std::vector<types::EventRecord> out;
+    for (const auto& entry : entries) {
+        WAVS_TRY(auto record, types::decode_event_record(entry.value));
+        if (is_open(record.state)) {
+            out.push_back(std::move(record));
+        }
+    }
+    return out;
+}
+
+base::Result<std::vector<types::ResultRecord>> Journal::unfinished_results() const {
+    WAVS_TRY(auto entries, store_.scan(Keyspace::Results, {}));
+    std::vector<types::ResultRecord> out;
+    for (const auto& entry : entries) {
+        WAVS_TRY(auto record, types::decode_result_record(entry.value));
+        if (is_open(record.state)) {
+            out.push_back(std::move(record));
+        }
+    }
+    return out;
+}
+
+base::Result<std::optional<types::EventRecord>> Journal::event(std::uint64_t sequence) const {
+    WAVS_TRY(auto stored, store_.get(Keyspace::Events, types::event_key(sequence)));
+    if (!stored) {
+        return std::optional<types::EventRecord>();
+    }
+    WAVS_TRY(auto record, types::decode_event_record(*stored));
+    return std::optional<types::EventRecord>(std::move(record));
+}
+
+base::Result<std::vector<types::ResultRecord>> Journal::results_of(std::uint64_t sequence) const {
+    WAVS_TRY(auto entries, store_.scan(Keyspace::Results, {.prefix = types::event_key(sequence)}));
+    std::vector<types::ResultRecord> out;
+    for (const auto& entry : entries) {
+        WAVS_TRY(auto record, types::decode_result_record(entry.value));
+        out.push_back(std::move(record));
+    }
+    return out;
+}
+
+base::Result<std::vector<std::uint64_t>> Journal::find(const types::EventId& id) const {
+    std::set<std::uint64_t> sequences;
+    for (const auto keyspace : {Keyspace::EventIds, Keyspace::ResultIds}) {
+        WAVS_TRY(auto entries, store_.scan(keyspace, {.prefix = base::to_bytes(id.view())}));
+        for (const auto& entry : entries) {
+            sequences.insert(storage::read_u64(entry.key, types::EventId::size()));
+        }
+    }
+    return std::vector<std::uint64_t>(sequences.begin(), sequences.end());
+}
+
+base::Result<storage::Batch> Journal::forget(const types::ServiceId& service) const {
+    WAVS_TRY(auto entries,
+             store_.scan(Keyspace::EventIndex, {.prefix = base::to_bytes(service.view())}));
+    storage::Batch batch;
+    for (const auto& entry : entries) {
+        const auto sequence =
+            storage::read_u64(entry.key, entry.key.size() - sizeof(std::uint64_t));
+        WAVS_TRY(auto record, event(sequence));
+        if (record && is_open(record->state)) {
+            batch.erase(Keyspace::Events, types::event_key(sequence));
+            batch.erase(Keyspace::EventIds, id_key(record->default_event_id, sequence));
+            batch.erase(Keyspace::EventIndex, entry.key);
+        }
+        WAVS_TRY(auto results, results_of(sequence));
+        for (auto& result : results) {
+            if (is_open(result.state)) {
+                result.state = types::ResultState::Expired;
+                result.reason = "the service was removed";
+                batch.put(Keyspace::Results,
+                          types::result_key(result.event_sequence, result.response_index),
+                          types::encode(result));
+            }
+        }
+    }
+    return batch;
+}
+
+}  // namespace wavs::dispatcher

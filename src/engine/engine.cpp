@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/engine/engine.hpp"
+
+#include "components.hpp"
+#include "flat.hpp"
+#include "host_services.hpp"
+#include "results.hpp"
+#include "revisions.hpp"
+#include "scheduler.hpp"
+#include "wavs/async/runtime.hpp"
+#include "wavs/telemetry/log.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace wavs::engine {
+namespace {
+
+using Actions = std::vector<types::AggregatorAction>;
+
+// One call of one export, before it has a turn.
+struct Call {
+    rt::Export entry = rt::Export::Run;
+    ServiceSnapshot service;
+    std::shared_ptr<const types::TriggerAction> action;
+    std::shared_ptr<const types::WasmResponse> response;
+    types::EventId event_id;
+    types::TraceId trace_id;
+    SubmitResult submitted;
+};
+
+struct Ran {
+    base::Bytes output;
+    std::uint64_t fuel_used = 0;
+    std::chrono::nanoseconds wall{0};
+};
+
+base::Bytes input_of(const Call& call) {
+    switch (call.entry) {
+        case rt::Export::Run:
+            return flat_trigger_action(*call.action);
+        case rt::Export::ProcessInput:
+        case rt::Export::HandleTimerCallback:
+            return flat_aggregator_input(*call.action, *call.response);
+        case rt::Export::HandleSubmitCallback:
+            return flat_submit_callback(*call.action, *call.response, call.submitted);
+    }
+    return {};
+}
+
+rt::RunRequest request_of(const Call& call, const Setup& setup) {
+    return {.entry = call.entry,
+            .raw_sockets = setup.raw_sockets,
+            .dns = setup.dns,
+            .digest = setup.digest.array(),
+            .service_id = call.service.id.array(),
+            .event_id = call.event_id.array(),
+            .trace_id = call.trace_id.array(),
+            .service = setup.service,
+            .workflow_id = call.action->config.workflow_id.str(),
+            .input = input_of(call),
+            .fuel = setup.fuel,
+            .time_ms = setup.time_ms,
+            .max_memory_bytes = 0,
+            .env = setup.env,
+            .config = setup.config,
+            .data_dir = setup.directory.string()};
+}
+
+Call call_of(rt::Export entry, AggregatorJob job) {
+    return {.entry = entry,
+            .service = std::move(job.service),
+            .action = std::move(job.action),
+            .response = std::move(job.response),
+            .event_id = job.event_id,
+            .trace_id = job.trace_id,
+            .submitted = {}};
+}
+
+// What existing tools look for in front of an error that the component itself returned.
+std::string_view prefix_of(rt::Export entry) {
+    switch (entry) {
+        case rt::Export::Run:
+            return "";
+        case rt::Export::ProcessInput:
+            return "Process packet execution failed: ";
+        case rt::Export::HandleTimerCallback:
+            return "Timer callback execution failed: ";
+        case rt::Export::HandleSubmitCallback:
+            return "Submit callback execution failed: ";
+    }
+    return "";
+}
+
+base::Error prefixed(base::Error error, rt::Export entry) {
+    if (error.code() != "exec_result") {
+        return error;
+    }
+    return {error.kind(), "exec_result", fmt::format("{}{}", prefix_of(entry), error.message()),
+            error.remedy()};
+}
+
+rt::EngineOptions library_options(const Options& options) {
+    const auto in_flight = static_cast<std::uint32_t>(options.max_runs);
+    return {.guest_threads = options.guest_threads,
+            .max_in_flight = in_flight,
+            .pool_slots = std::max(256U, in_flight),
+            .compile_jobs = 0,
+            .component_cache = options.component_cache,
+            .max_table_elements = options.limits.table_elements,
+            .max_handles = options.limits.handles,
+            .stdio_cap_bytes = options.limits.log_bytes,
+            .max_memory_bytes = options.limits.memory_bytes,
+            .cache_dir = options.data / "cwasm"};
+}
+
+base::Result<void> files_result(const std::filesystem::path& directory,
+                                const std::error_code& error) {
+    if (error) {
+        return base::Error(base::ErrorKind::Unavailable, "service_files",
+                           fmt::format("{}: {}", directory.string(), error.message()),
+                           "check the data directory of the node");
+    }
+    return base::ok();
+}
+
+}  // namespace
+
+struct Engine::Impl {
+    Impl(Options from, Ports with)
+        : options(std::move(from)),
+          ports(with),
+          embedded(embedded_digest(options)),
+          kv(ports.store, {.quota_bytes = options.limits.kv_bytes_per_service}),
+          host(kv),
+          scheduler(std::make_shared<Scheduler>(
+              Scheduler::Options{.max_running = options.max_runs,
+                                 .max_running_per_service = options.max_runs_per_service,
+                                 .capacity = options.queue_capacity})),
+          revisions(options, ports, embedded) {}
+
+    base::Result<void> start();
+    void show_gauges() const;
+    async::Task<base::Result<Ran>> run(Call call);
+    async::Task<base::Result<Ran>> run_setup(Call call, SetupPtr setup);
+    async::Task<rt::RunOutcome> run_loaded(const Call& call, const Setup& setup);
+    async::Task<base::Result<void>> make_directory(const Setup& setup);
+    async::Task<base::Result<Actions>> aggregate(rt::Export entry, AggregatorJob job);
+    void count(const Call& call, const Setup& setup, const rt::RunOutcome& outcome) const;
+    void count_failure(const Setup& setup, const base::Error& error) const;
+    void report_dropped(const OperatorJob& job, std::size_t dropped) const;
+
+    const Options options;
+    const Ports ports;
+    const types::ComponentDigest embedded;
+    KeyValue kv;
+    HostServices host;
+    std::shared_ptr<Scheduler> scheduler;
+    // Before `library`, hence destroyed after it: what the library still ends uses them.
+    Revisions revisions;
+    std::unique_ptr<rt::Engine> library;
+    std::unique_ptr<Components> components;
+};
+
+base::Result<void> Engine::Impl::start() {
+    WAVS_TRY(library, rt::Engine::create(ports.library, library_options(options), host));
+    components = std::make_unique<Components>(options, ports, *library, embedded);
+    show_gauges();
+    return base::ok();
+}
+
+void Engine::Impl::show_gauges() const {
+    const auto running = ports.metrics.gauge("engine_running", "Component runs in flight");
+    const auto waiting = ports.metrics.gauge("engine_waiting", "Component runs that wait");
+    // The page may be drawn after the engine is gone.
+    ports.metrics.on_render([running, waiting, weak = std::weak_ptr<Scheduler>(scheduler)] {
+        const auto from = weak.lock();
+        running.set(from == nullptr ? 0 : static_cast<double>(from->running()));
+        waiting.set(from == nullptr ? 0 : static_cast<double>(from->waiting()));
+    });
+}
+
+async::Task<base::Result<Ran>> Engine::Impl::run(Call call) {
+    WAVS_CO_TRY(auto setup, revisions.find(call.service, call.action->config.workflow_id,
+                                           rt::world_of(call.entry)));
+    if (setup == nullptr) {
+        co_return base::Error(base::ErrorKind::Bug, "no_component",
+                              "a run was asked of a workflow without a component for it");
+    }
+    auto ran = co_await run_setup(std::move(call), setup);
+    if (!ran.has_value()) {
+        count_failure(*setup, ran.error());
+    }
+    co_return std::move(ran);
+}
+
+async::Task<base::Result<Ran>> Engine::Impl::run_setup(Call call, SetupPtr setup) {
+    const auto priority =
+        setup->world == World::Operator ? Scheduler::Class::Operator : Scheduler::Class::Aggregator;
+    WAVS_CO_TRY(const auto permit, co_await scheduler->acquire(call.service.id, priority));
+    WAVS_CO_TRY(co_await make_directory(*setup));
+    auto outcome = co_await run_loaded(call, *setup);
+    if (!outcome.output.has_value() && outcome.output.error().code() == "component_not_found") {
+        WAVS_CO_TRY(co_await components->load(setup->digest, setup->world, rt::Pin::No));
+        outcome = co_await run_loaded(call, *setup);
+    }
+    count(call, *setup, outcome);
+    if (!outcome.output.has_value()) {
+        if (outcome.output.error().code() == "guest_files") {
+            setup->flags->directory_made = false;
+        }
+        co_return std::move(outcome.output).error();
+    }
+    co_return Ran{.output = std::move(outcome.output.value()),
+                  .fuel_used = outcome.fuel_used,
+                  .wall = outcome.wall};
+}
+
+async::Task<rt::RunOutcome> Engine::Impl::run_loaded(const Call& call, const Setup& setup) {
+    auto request = request_of(call, setup);
+    co_return co_await library->run(std::move(request));
+}
+
+async::Task<base::Result<void>> Engine::Impl::make_directory(const Setup& setup) {
+    if (setup.directory.empty() || setup.flags->directory_made) {
+        co_return base::ok();
+    }
+    const async::Executor executor = co_await boost::asio::this_coro::executor;
+    std::function<base::Result<void>()> work = [directory = setup.directory] {
+        std::error_code error;
+        std::filesystem::create_directories(directory, error);
+        return files_result(directory, error);
+    };
+    WAVS_CO_TRY(co_await async::run_blocking(ports.blocking, executor, std::move(work)));
+    setup.flags->directory_made = true;
+    co_return base::ok();
+}
+
+void Engine::Impl::count(const Call& call, const Setup& setup,
+                         const rt::RunOutcome& outcome) const {
+    if (!outcome.output.has_value() &&
+        outcome.output.error().kind() == base::ErrorKind::Cancelled) {
+        return;
+    }
+    setup.seconds.observe(std::chrono::duration<double>(outcome.wall).count());
+    setup.fuel_used.observe(static_cast<double>(outcome.fuel_used));
+    if (outcome.output.has_value()) {
+        setup.succeeded.add();
+    }
+    if (setup.fuel_warning > 0 && outcome.fuel_used > setup.fuel_warning &&
+        !setup.flags->fuel_warned.exchange(true)) {
+        telemetry::log_warn("engine", "a component comes close to the fuel limit of its manifest",
+                            {{"service_id", types::to_string(call.service.id)},
+                             {"workflow_id", call.action->config.workflow_id.str()},
+                             {"fuel_used", outcome.fuel_used},
+                             {"fuel_limit", setup.fuel},
+                             {"remedy", "raise fuel_limit: usage differs between node versions"}});
+    }
+}
+
+void Engine::Impl::count_failure(const Setup& setup, const base::Error& error) const {
+    // Refused and cancelled runs did not fail: they have not happened.
+    if (error.kind() == base::ErrorKind::Overloaded || error.kind() == base::ErrorKind::Cancelled) {
+        return;
+    }
+    setup.failed.add();
+    ports.metrics
+        .counter("engine_total_errors_total", "Failed component runs by error code",
+                 {{"error", std::string(error.code().view())}})
+        .add();
+}
+
+void Engine::Impl::report_dropped(const OperatorJob& job, std::size_t dropped) const {
+    if (dropped == 0) {
+        return;
+    }
+    ports.metrics
+        .counter("engine_duplicate_salts_total",
+                 "Responses dropped because an earlier one of the run has the same salt")
+        .add(static_cast<double>(dropped));
+    telemetry::log_error("component", "responses with the salt of an earlier one were dropped",
+                         {{"service_id", types::to_string(job.service.id)},
+                          {"workflow_id", job.action->config.workflow_id.str()},
+                          {"trace_id", types::to_string(job.trace_id)},
+                          {"dropped", dropped}});
+}
+
+async::Task<base::Result<Actions>> Engine::Impl::aggregate(rt::Export entry, AggregatorJob job) {
+    WAVS_CO_TRY(const auto setup,
+                revisions.find(job.service, job.action->config.workflow_id, World::Aggregator));
+    if (setup == nullptr) {
+        co_return Actions{};
+    }
+    auto ran = co_await run(call_of(entry, std::move(job)));
+    if (!ran.has_value()) {
+        co_return prefixed(std::move(ran).error(), entry);
+    }
+    auto actions = read_actions(ran.value().output);
+    if (!actions.has_value()) {
+        count_failure(*setup, actions.error());
+    }
+    co_return std::move(actions);
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+base::Result<std::unique_ptr<Engine>> Engine::create(Options options, Ports ports) {
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(ports));
+    WAVS_TRY(impl->start());
+    return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+async::Task<base::Result<ComponentInfo>> Engine::prepare(types::ComponentDigest digest,
+                                                         World world) {
+    return impl_->components->prepare(impl_->revisions.resolve(digest), world);
+}
+
+void Engine::release(const types::ComponentDigest& digest) {
+    impl_->components->release(impl_->revisions.resolve(digest));
+}
+
+async::Task<base::Result<ComponentInfo>> Engine::validate(std::shared_ptr<const base::Bytes> wasm,
+                                                          std::optional<World> world) {
+    return impl_->components->validate(std::move(wasm), world);
+}
+
+async::Task<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job) {
+    WAVS_CO_TRY(const auto setup, impl_->revisions.find(job.service, job.action->config.workflow_id,
+                                                        World::Operator));
+    Call call{.entry = rt::Export::Run,
+              .service = job.service,
+              .action = job.action,
+              .response = nullptr,
+              .event_id = job.event_id,
+              .trace_id = job.trace_id,
+              .submitted = {}};
+    WAVS_CO_TRY(const auto ran, co_await impl_->run(std::move(call)));
+    auto responses = read_responses(ran.output);
+    if (!responses.has_value()) {
+        impl_->count_failure(*setup, responses.error());
+        co_return std::move(responses).error();
+    }
+    auto checked = check_responses(std::move(responses.value()), impl_->options.limits,
+                                   setup->submits ? Submits::Yes : Submits::No);
+    if (!checked.has_value()) {
+        impl_->count_failure(*setup, checked.error());
+        co_return std::move(checked).error();
+    }
+    impl_->report_dropped(job, checked.value().dropped);
+    co_return OperatorOutcome{.responses = std::move(checked.value().responses),
+                              .fuel_used = ran.fuel_used,
+                              .wall = ran.wall,
+                              .dropped_responses = checked.value().dropped};
+}
+
+async::Task<base::Result<Actions>> Engine::process_input(AggregatorJob job) {
+    return impl_->aggregate(rt::Export::ProcessInput, std::move(job));
+}
+
+async::Task<base::Result<Actions>> Engine::handle_timer_callback(AggregatorJob job) {
+    return impl_->aggregate(rt::Export::HandleTimerCallback, std::move(job));
+}
+
+async::Task<base::Result<void>> Engine::handle_submit_callback(AggregatorJob job,
+                                                               SubmitResult result) {
+    WAVS_CO_TRY(const auto setup, impl_->revisions.find(job.service, job.action->config.workflow_id,
+                                                        World::Aggregator));
+    if (setup == nullptr) {
+        co_return base::ok();
+    }
+    auto call = call_of(rt::Export::HandleSubmitCallback, std::move(job));
+    call.submitted = std::move(result);
+    auto ran = co_await impl_->run(std::move(call));
+    if (!ran.has_value()) {
+        co_return prefixed(std::move(ran).error(), rt::Export::HandleSubmitCallback);
+    }
+    co_return base::ok();
+}
+
+void Engine::set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains) {
+    impl_->host.set_chains(std::move(chains));
+}
+
+KeyValue& Engine::key_value() { return impl_->kv; }
+
+async::Task<base::Result<void>> Engine::remove_files(types::ServiceId service) {
+    const async::Executor executor = co_await boost::asio::this_coro::executor;
+    const auto directory = impl_->revisions.directory_of(service);
+    std::function<base::Result<void>()> work = [directory] {
+        std::error_code error;
+        std::filesystem::remove_all(directory, error);
+        return files_result(directory, error);
+    };
+    WAVS_CO_TRY(co_await async::run_blocking(impl_->ports.blocking, executor, std::move(work)));
+    impl_->revisions.forget_directory(service);
+    co_return base::ok();
+}
+
+Status Engine::status() const {
+    return {.running = impl_->scheduler->running(),
+            .waiting = impl_->scheduler->waiting(),
+            .library = impl_->library->stats()};
+}
+
+async::Task<void> Engine::stop(std::chrono::milliseconds grace) {
+    impl_->scheduler->close();
+    const async::Executor executor = co_await boost::asio::this_coro::executor;
+    std::function<base::Result<void>()> work = [library = impl_->library.get(), grace] {
+        library->shutdown(grace);
+        return base::Result<void>(base::ok());
+    };
+    // An error means only that this coroutine was cancelled itself; the shutdown goes on.
+    (void)co_await async::run_blocking(impl_->ports.blocking, executor, std::move(work));
+}
+
+}  // namespace wavs::engine

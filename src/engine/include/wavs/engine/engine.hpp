@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/task.hpp"
+#include "wavs/base/bytes.hpp"
+#include "wavs/engine/jobs.hpp"
+#include "wavs/engine/kv.hpp"
+#include "wavs/engine/options.hpp"
+#include "wavs/types/chain_config.hpp"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace wavs::engine {
+
+/// What the engine is doing.
+struct Status {
+    std::size_t running = 0;
+    std::size_t waiting = 0;
+    rt::Stats library;
+};
+
+/// Runs components: keeps them compiled, decides whose turn it is, gives them what their manifest
+/// grants within the node's limits, and reads what they answer. Owned by `app`. Methods are
+/// thread-safe and coroutines resume on the caller's executor; guests run on threads of their own.
+/// A run whose caller is cancelled is interrupted. After `stop()` everything is Cancelled.
+///
+/// Error codes of runs, besides those of `rt::Engine`: `unknown_workflow` (NotFound), `queue_full`
+/// (Overloaded), `missing_event_id_salt`, `payload_too_large`, `convert_aggregator_action` (Guest),
+/// `service_files` (Unavailable). A run may be repeated when the kind is Timeout or Unavailable;
+/// the engine itself repeats nothing a guest has begun.
+class Engine {
+public:
+    static base::Result<std::unique_ptr<Engine>> create(Options options, Ports ports);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Makes a stored component ready and keeps it so. Each success is one reference that
+    /// `release()` gives back. NotFound when the bytes are not stored; Guest when they are no
+    /// component of that world.
+    async::Task<base::Result<ComponentInfo>> prepare(types::ComponentDigest digest, World world);
+    void release(const types::ComponentDigest& digest);
+
+    /// Checks bytes before they are stored: they compile, and fit `world` (none: either of the
+    /// two). The kind of a component's own faults is Invalid here.
+    async::Task<base::Result<ComponentInfo>> validate(std::shared_ptr<const base::Bytes> wasm,
+                                                      std::optional<World> world);
+
+    async::Task<base::Result<OperatorOutcome>> run_operator(OperatorJob job);
+
+    /// No action and no run when the workflow does not submit. The message of an error that the
+    /// component returned begins with "Process packet execution failed: ".
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
+        AggregatorJob job);
+    /// As above with "Timer callback execution failed: ".
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> handle_timer_callback(
+        AggregatorJob job);
+    /// As above with "Submit callback execution failed: ".
+    async::Task<base::Result<void>> handle_submit_callback(AggregatorJob job, SubmitResult result);
+
+    /// What components see of the chains, from the next call on.
+    void set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains);
+
+    KeyValue& key_value();
+
+    /// Deletes the files of a service that was removed. Its keys: `KeyValue::erase_service`.
+    async::Task<base::Result<void>> remove_files(types::ServiceId service);
+
+    Status status() const;
+
+    /// Refuses new runs, cancels those that wait, lets the others end until `grace` is over and
+    /// interrupts the rest.
+    async::Task<void> stop(std::chrono::milliseconds grace);
+
+private:
+    struct Impl;
+    explicit Engine(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace wavs::engine

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/engine/options.hpp"
+#include "wavs/types/response.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace wavs::engine {
+
+struct CheckedResponses {
+    std::vector<types::WasmResponse> responses;
+    /// Same salt as an earlier one, other payload.
+    std::size_t dropped = 0;
+};
+
+/// Whether responses become submissions, which other operators must be able to receive.
+enum class Submits : std::uint8_t { No, Yes };
+
+/// The rules for what an operator component may answer. Errors: `missing_event_id_salt`,
+/// `payload_too_large` (Guest); then no response counts.
+base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> responses,
+                                               const Limits& limits, Submits submits);
+
+}  // namespace wavs::engine

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine over the real guest library, RocksDB and the components of examples/.
+#include "wavs/engine/engine.hpp"
+
+#include "support.hpp"
+#include "wavs/async/runtime.hpp"
+#include "wavs/async/task_group.hpp"
+#include "wavs/base/assert.hpp"
+#include "wavs/base/hex.hpp"
+#include "wavs/rt/native.hpp"
+#include "wavs/rt/testing/wait.hpp"
+#include "wavs/storage/rocksdb_store.hpp"
+#include "wavs/telemetry/testing/captured_log.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/asio/this_coro.hpp>
+
+#include <fstream>
+#include <iterator>
+
+namespace wavs::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+std::optional<base::Bytes> read_component(std::string_view name) {
+    std::ifstream file(std::filesystem::path(WAVS_SOURCE_DIR) / "examples/components/prebuilt" /
+                           (std::string(name) + ".wasm"),
+                       std::ios::binary);
+    if (!file) {
+        return std::nullopt;
+    }
+    return base::Bytes(std::istreambuf_iterator<char>(file), {});
+}
+
+// One start of a node on a data directory.
+class Node {
+public:
+    Node(const std::filesystem::path& data, Options options)
+        : blobs_(data / "ca"), store_(storage::RocksdbStore::open(data / "db").value()) {
+        options.data = data;
+        options.guest_threads = 2;
+        auto made = Engine::create(std::move(options), {.blocking = runtime_.blocking(),
+                                                        .metrics = metrics_,
+                                                        .store = *store_,
+                                                        .blobs = blobs_,
+                                                        .library = rt::native_library()});
+        WAVS_ASSERT(made.has_value());
+        engine_ = std::move(made.value());
+    }
+    ~Node() {
+        engine_.reset();
+        runtime_.stop();
+    }
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    Engine& engine() { return *engine_; }
+    storage::BlobStore& blobs() { return blobs_; }
+    storage::Store& store() { return *store_; }
+    template <typename T>
+    T wait(async::Task<T> task) {
+        return rt::testing::wait(context_, std::move(task));
+    }
+
+private:
+    boost::asio::io_context context_;
+    async::Runtime runtime_{{.io_threads = 1, .blocking_threads = 2}};
+    telemetry::Metrics metrics_;
+    storage::BlobStore blobs_;
+    std::unique_ptr<storage::RocksdbStore> store_;
+    std::unique_ptr<Engine> engine_;
+};
+
+class RealEngineTest : public ::testing::Test {
+protected:
+    // False when the component is not there.
+    bool use(std::string_view name) {
+        const auto bytes = read_component(name);
+        if (!bytes) {
+            return false;
+        }
+        component_ = component_of_digest(node().blobs().put(*bytes).value());
+        return true;
+    }
+    Node& node() {
+        if (node_ == nullptr) {
+            node_ = std::make_unique<Node>(dir_.path(), options_);
+        }
+        return *node_;
+    }
+    void restart() {
+        node_.reset();
+        (void)node();
+    }
+    ServiceSnapshot service() { return snapshot_of(service_with(component_)); }
+    base::Result<OperatorOutcome> run(std::string_view data) {
+        return node().wait(node().engine().run_operator(operator_job(service(), data)));
+    }
+    // The payload of the one response, or the error.
+    std::string text(std::string_view data) {
+        const auto outcome = run(data);
+        if (!outcome.has_value()) {
+            return std::string(outcome.error().code().view()) + ": " + outcome.error().message();
+        }
+        if (outcome.value().responses.size() != 1) {
+            return fmt::format("{} responses", outcome.value().responses.size());
+        }
+        return std::string(base::as_text(outcome.value().responses[0].payload));
+    }
+
+    TempDir dir_;
+    Options options_;
+    types::Component component_;
+    std::unique_ptr<Node> node_;
+};
+
+#define WAVS_USE(name)                                                             \
+    if (!use(name)) {                                                              \
+        GTEST_SKIP() << "examples/components/prebuilt/" name ".wasm is not there"; \
+    }
+
+TEST_F(RealEngineTest, echo_gives_back_what_it_got) {
+    WAVS_USE("echo");
+    const auto outcome = run("hello");
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().full_text();
+    EXPECT_EQ(text("hello"), "hello");
+    EXPECT_GT(outcome.value().fuel_used, 0U);
+    EXPECT_GT(outcome.value().wall.count(), 0);
+    EXPECT_EQ(node().engine().status().library.compiled, 1U);
+}
+
+TEST_F(RealEngineTest, square_squares) {
+    WAVS_USE("square");
+    EXPECT_THAT(text(R"({"x":3})"), HasSubstr(R"("y":9)"));
+}
+
+TEST_F(RealEngineTest, one_unit_of_fuel_is_not_enough) {
+    WAVS_USE("echo");
+    component_.fuel_limit = 1;
+    const auto outcome = run("x");
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(outcome.error().code(), base::ErrorCode("out_of_fuel"));
+    EXPECT_EQ(outcome.error().kind(), base::ErrorKind::Guest);
+}
+
+class TimeLimit : public RealEngineTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(TimeLimit, cuts_a_guest_that_sleeps_or_spins) {
+    WAVS_USE("echo");
+    component_.time_limit_seconds = 1;
+    component_.config = {{"sleep-ms", "10000"}, {"sleep-kind", GetParam()}};
+    ASSERT_TRUE(
+        node()
+            .wait(node().engine().prepare(types::digest_of(component_.source), World::Operator))
+            .has_value());
+    const auto start = std::chrono::steady_clock::now();
+    const auto outcome = run("x");
+    const auto took = std::chrono::steady_clock::now() - start;
+    EXPECT_EQ(outcome.error().code(), base::ErrorCode("out_of_time"));
+    EXPECT_GE(took, milliseconds(900));
+    EXPECT_LT(took, milliseconds(2500));
+}
+INSTANTIATE_TEST_SUITE_P(kinds, TimeLimit, ::testing::Values("async", "sync", "hotloop"));
+
+TEST_F(RealEngineTest, a_short_sleep_is_fine_and_no_time_is_none) {
+    WAVS_USE("echo");
+    component_.config = {{"sleep-ms", "50"}, {"sleep-kind", "async"}};
+    component_.time_limit_seconds = 10;
+    EXPECT_EQ(text("x"), "x");
+    component_.time_limit_seconds = 0;
+    EXPECT_EQ(run("x").error().code(), base::ErrorCode("out_of_time"));
+}
+
+TEST_F(RealEngineTest, values_and_compiled_code_survive_a_restart) {
+    WAVS_USE("kv");
+    EXPECT_THAT(text(R"({"write":{"bucket":"b","key":"k","value":[1,2]}})"),
+                HasSubstr("\"write\""));
+    EXPECT_THAT(text(R"({"atomic_increment":{"bucket":"b","key":"n","delta":3}})"),
+                HasSubstr("\"value\":3"));
+    EXPECT_EQ(node().engine().status().library.compiled, 1U);
+    restart();
+    EXPECT_THAT(text(R"({"read":{"bucket":"b","key":"k"}})"), HasSubstr("[1,2]"));
+    EXPECT_THAT(text(R"({"atomic_increment":{"bucket":"b","key":"n","delta":3}})"),
+                HasSubstr("\"value\":6"));
+    EXPECT_EQ(node().engine().status().library.compiled, 0U);
+    EXPECT_EQ(node().engine().status().library.disk_hits, 1U);
+    const auto seen =
+        node().engine().key_value().read(types::to_string(service().id), "b", "k").value();
+    EXPECT_EQ(seen, (base::Bytes{1, 2}));
+}
+
+TEST_F(RealEngineTest, erased_keys_are_gone_for_the_guest) {
+    WAVS_USE("kv");
+    EXPECT_THAT(text(R"({"write":{"bucket":"b","key":"k","value":[1]}})"), HasSubstr("\"write\""));
+    ASSERT_TRUE(node().store().write_unsynced(KeyValue::erase_service(service().id)).has_value());
+    node().engine().key_value().forget(service().id);
+    EXPECT_THAT(text(R"({"read":{"bucket":"b","key":"k"}})"),
+                HasSubstr("exec_result: Missing key"));
+}
+
+TEST_F(RealEngineTest, the_quota_reaches_the_guest) {
+    options_.limits.kv_bytes_per_service = 50;
+    WAVS_USE("kv");
+    EXPECT_THAT(text(R"({"write":{"bucket":"b","key":"k","value":[1]}})"), HasSubstr("\"write\""));
+    EXPECT_THAT(text(R"({"write":{"bucket":"b","key":"l","value":[1]}})"),
+                HasSubstr("quota exceeded"));
+}
+
+TEST_F(RealEngineTest, keys_are_listed_in_order) {
+    WAVS_USE("kv");
+    EXPECT_THAT(text(R"({"batch_write":{"bucket":"b","values":{"b":[1],"a":[2]}}})"),
+                HasSubstr("\"batch_write\""));
+    EXPECT_THAT(text(R"({"list_keys":{"bucket":"b"}})"),
+                HasSubstr(R"("keys":["a","b"],"cursor":null)"));
+}
+
+TEST_F(RealEngineTest, a_lost_compare_and_swap_fails_then_succeeds) {
+    WAVS_USE("probe");
+    EXPECT_EQ(text("conflict:k"), "failed stored");
+}
+
+TEST_F(RealEngineTest, environment_and_configuration) {
+    options_.environment = {{"WAVS_ENV_SEEN", "yes"}, {"WAVS_ENV_OTHER", "no"}, {"HOME", "/"}};
+    WAVS_USE("echo");
+    component_.env_keys = {"WAVS_ENV_SEEN", "HOME"};
+    component_.config = {{"foo", "bar"}};
+    EXPECT_EQ(text("envvar:WAVS_ENV_SEEN"), "yes");
+    EXPECT_EQ(text("envvar:WAVS_ENV_OTHER"), "exec_result: env var WAVS_ENV_OTHER not found");
+    EXPECT_EQ(text("envvar:HOME"), "exec_result: env var HOME not found");
+    EXPECT_EQ(text("configvar:foo"), "bar");
+    EXPECT_EQ(text("configvar:nope"), "exec_result: config var nope not found");
+}
+
+TEST_F(RealEngineTest, several_responses_need_salts) {
+    WAVS_USE("echo");
+    component_.config = {
+        {"event-id-salt", "s"}, {"event-id-salt-1", "a"}, {"event-id-salt-2", "b"}};
+    const auto custom = run("custom-event-id");
+    ASSERT_TRUE(custom.has_value()) << custom.error().full_text();
+    EXPECT_EQ(custom.value().responses.at(0).event_id_salt, base::to_bytes("s"));
+    const auto two = run("multi-response");
+    ASSERT_TRUE(two.has_value()) << two.error().full_text();
+    EXPECT_EQ(two.value().responses.size(), 2U);
+    EXPECT_EQ(run("multi-response-bad").error().code(), base::ErrorCode("missing_event_id_salt"));
+    component_.config.erase("event-id-salt-1");
+    EXPECT_EQ(run("multi-response").error().code(), base::ErrorCode("component_error"));
+}
+
+TEST_F(RealEngineTest, the_event_id_of_a_salt_is_the_nodes) {
+    WAVS_USE("probe");
+    const auto expected =
+        types::event_id(service().id, workflow_id(), base::to_bytes("hello world!"));
+    const auto answered = text("salt:hello world!");
+    EXPECT_EQ(base::hex(base::as_bytes(answered)), types::to_string(expected));
+}
+
+TEST_F(RealEngineTest, a_guest_sees_its_service) {
+    WAVS_USE("probe");
+    EXPECT_EQ(text("service"), "test/default");
+}
+
+TEST_F(RealEngineTest, crashes_and_exits_are_component_errors) {
+    WAVS_USE("probe");
+    EXPECT_EQ(run("crash").error().code(), base::ErrorCode("component_error"));
+    EXPECT_EQ(run("leave:3").error().code(), base::ErrorCode("component_error"));
+    EXPECT_EQ(text("service"), "test/default");
+}
+
+TEST_F(RealEngineTest, what_a_guest_says_is_logged_with_its_origin) {
+    WAVS_USE("probe");
+    const telemetry::testing::CapturedLog log;
+    EXPECT_EQ(text("speak:ahoy"), "ahoy");
+    EXPECT_EQ(log.count("stream=stdout"), 1U);
+    EXPECT_EQ(log.count("stream=stderr"), 1U);
+    EXPECT_EQ(log.count("stream=log"), 1U);
+    EXPECT_GE(log.count("service_id=" + types::to_string(service().id)), 3U);
+}
+
+TEST_F(RealEngineTest, files_are_shared_by_the_runs_of_a_service_and_removed_on_request) {
+    WAVS_USE("probe");
+    EXPECT_THAT(text("file:f"), HasSubstr("cannot open the file"));
+    component_.permissions.file_system = true;
+    EXPECT_EQ(text("file:f"), "1");
+    EXPECT_EQ(text("file:f"), "2");
+    ASSERT_TRUE(node().wait(node().engine().remove_files(service().id)).has_value());
+    EXPECT_EQ(text("file:f"), "1");
+}
+
+TEST_F(RealEngineTest, memory_stops_at_the_limit) {
+    options_.limits.memory_bytes = 16U << 20;
+    WAVS_USE("probe");
+    const auto granted_kib = std::stoul(text("hog"));
+    EXPECT_GT(granted_kib, 8U << 10);
+    EXPECT_LE(granted_kib, 16U << 10);
+}
+
+TEST_F(RealEngineTest, an_aggregator_component_answers_actions) {
+    const auto bytes = read_component("simple_aggregator");
+    if (!bytes || !use("echo")) {
+        GTEST_SKIP() << "examples/components/prebuilt/simple_aggregator.wasm is not there";
+    }
+    options_.embedded_aggregator = std::make_shared<const base::Bytes>(*bytes);
+    restart();
+    auto component = types::embedded_aggregator({});
+    component.config["chain"] = "evm:31337";
+    component.config["service_handler"] = types::to_string(id_of<types::EvmAddress>(0xab));
+    const auto of = snapshot_of(service_with(
+        component_, types::SubmitAggregator{.component = component,
+                                            .signature_kind = types::kEvmSignatureKind}));
+    auto& engine = node().engine();
+    const auto actions = node().wait(engine.process_input(aggregator_job(of)));
+    ASSERT_FALSE(actions.has_value());
+    EXPECT_EQ(actions.error().message(),
+              "Process packet execution failed: chain evm:31337 is not configured");
+
+    types::ChainConfigs chains;
+    const auto chain = types::ChainKey::parse("evm:31337").value();
+    ASSERT_TRUE(
+        chains.add(chain, {.chain_id = "31337", .config = types::EvmChainConfig{}}).has_value());
+    engine.set_chain_configs(std::make_shared<const types::ChainConfigs>(chains));
+    const auto submits = node().wait(engine.process_input(aggregator_job(of)));
+    ASSERT_TRUE(submits.has_value()) << submits.error().full_text();
+    EXPECT_EQ(submits.value(),
+              std::vector{types::AggregatorAction(types::SubmitAction(types::EvmSubmitAction{
+                  .chain = chain, .address = id_of<types::EvmAddress>(0xab), .gas_price = {}}))});
+    EXPECT_TRUE(node().wait(engine.handle_timer_callback(aggregator_job(of))).value().empty());
+
+    const auto hash = types::TxHash(types::EvmTxHash{id_of<types::Bytes32>(1)});
+    const auto stored = [&] {
+        return engine.key_value().get(of.id, "submit-result", "success").value();
+    };
+    ASSERT_TRUE(node().wait(engine.handle_submit_callback(aggregator_job(of), hash)).has_value());
+    EXPECT_EQ(stored(), base::to_bytes("true"));
+    ASSERT_TRUE(
+        node()
+            .wait(engine.handle_submit_callback(aggregator_job(of), std::string("reverted")))
+            .has_value());
+    EXPECT_EQ(stored(), base::to_bytes("false"));
+}
+
+TEST_F(RealEngineTest, validation_tells_worlds_apart) {
+    const auto echo = read_component("echo");
+    const auto aggregator = read_component("simple_aggregator");
+    if (!echo || !aggregator) {
+        GTEST_SKIP() << "examples/components/prebuilt is not there";
+    }
+    auto& engine = node().engine();
+    const auto check = [&](base::Bytes bytes, std::optional<World> world) {
+        return node().wait(
+            engine.validate(std::make_shared<const base::Bytes>(std::move(bytes)), world));
+    };
+    EXPECT_EQ(check(*echo, std::nullopt).value().world, World::Operator);
+    EXPECT_EQ(check(*aggregator, std::nullopt).value().world, World::Aggregator);
+    EXPECT_EQ(check(*aggregator, World::Operator).error().code(), base::ErrorCode("instantiate"));
+    const auto junk = check({1, 2, 3}, std::nullopt);
+    EXPECT_EQ(junk.error().code(), base::ErrorCode("compile"));
+    EXPECT_EQ(junk.error().kind(), base::ErrorKind::Invalid);
+    EXPECT_THAT(check(*echo, World::Operator).value().imports,
+                ::testing::Not(::testing::IsEmpty()));
+}
+
+async::Task<void> run_into(Engine& engine, OperatorJob job, int& good) {
+    good += (co_await engine.run_operator(std::move(job))).has_value() ? 1 : 0;
+}
+
+async::Task<int> run_many(Engine& engine, ServiceSnapshot of, int count) {
+    int good = 0;
+    {
+        async::TaskGroup group(co_await boost::asio::this_coro::executor, "many");
+        for (int i = 0; i < count; ++i) {
+            group.spawn("run", run_into(engine, operator_job(of, "x"), good));
+        }
+        while (group.running() > 0) {
+            co_await async::yield_now();
+        }
+    }
+    co_return good;
+}
+
+TEST_F(RealEngineTest, a_thousand_runs_while_the_component_compiles) {
+    WAVS_USE("echo");
+    EXPECT_EQ(node().wait(run_many(node().engine(), service(), 1000)), 1000);
+    EXPECT_EQ(node().engine().status().library.compiled, 1U);
+}
+
+}  // namespace
+}  // namespace wavs::engine

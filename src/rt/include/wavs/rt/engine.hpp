@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/task.hpp"
+#include "wavs/rt/host_calls.hpp"
+#include "wavs/rt/types.hpp"
+
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace wavs::rt {
+
+/// The functions of the guest library: `native_library()` (native.hpp) in programs, a fake in
+/// tests. Must outlive what was made with it.
+struct Library;
+
+/// Set-up of the library. Zero means the library's default.
+struct EngineOptions {
+    std::uint32_t guest_threads = 0;
+    std::uint32_t max_in_flight = 0;
+    std::uint32_t pool_slots = 0;
+    std::uint32_t compile_jobs = 0;
+    /// Components kept ready that are not pinned.
+    std::uint32_t component_cache = 0;
+    std::uint32_t max_table_elements = 0;
+    std::uint32_t max_handles = 0;
+    std::uint32_t stdio_cap_bytes = 0;
+    std::uint64_t max_memory_bytes = 0;
+    /// Compiled code; empty: none is kept on disk.
+    std::filesystem::path cache_dir;
+};
+
+/// Counters since the start, except `running`, `waiting`, `cached`, `on_demand`: now.
+struct Stats {
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t compiled = 0;
+    std::uint64_t disk_hits = 0;
+    std::uint64_t memory_hits = 0;
+    std::uint64_t disk_rejected = 0;
+    std::uint64_t evicted = 0;
+    std::uint64_t cached = 0;
+    std::uint64_t on_demand = 0;
+};
+
+struct ServiceHandle;
+struct EngineHandle;
+
+/// A service as guests may ask for it, shared by any number of runs. Thread-safe.
+class Service {
+public:
+    /// `flat` is a `service` in the encoding of rust/FLAT.md. Bug when it does not decode.
+    static base::Result<std::shared_ptr<const Service>> create(const Library& library,
+                                                               base::ByteView flat);
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+private:
+    friend class Engine;
+    explicit Service(std::unique_ptr<ServiceHandle> handle);
+    std::unique_ptr<ServiceHandle> handle_;
+};
+
+/// The guest engine: owns the guest threads, the compiler and its caches. One per process, owned by
+/// module `engine`. Methods are callable from any thread and coroutines resume on the caller's
+/// executor. Destroying it interrupts what runs and waits for it: not on a guest thread.
+///
+/// Error codes: `component_not_found` (NotFound), `compile`, `instantiate`, `out_of_fuel`,
+/// `component_error`, `exec_result` (Guest), `out_of_time` (Timeout), `needs_newer_node`
+/// (Unsupported), `cancelled` (Cancelled), `guest_files`, `rt_internal` (Unavailable),
+/// `rt_invalid_input`, `rt_panic`, `rt_abi` (Bug).
+class Engine {
+public:
+    /// `rt_abi` names both versions when header and library differ.
+    static base::Result<std::unique_ptr<Engine>> create(const Library& library,
+                                                        const EngineOptions& options,
+                                                        HostCalls& host);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Checks a component against a world, compiles it unless a cache has it, keeps it ready. When
+    /// the caller is cancelled the load goes on and its result is dropped.
+    async::Task<base::Result<Loaded>> load(LoadRequest request);
+
+    /// Forgets a component in memory, pinned or not, and with `Disk::Forget` its compiled code.
+    enum class Disk : std::uint8_t { Keep, Forget };
+    bool evict(const Hash& digest, Disk disk = Disk::Keep);
+
+    /// Runs one export in a fresh instance. When the caller is cancelled the run is interrupted.
+    async::Task<RunOutcome> run(RunRequest request);
+
+    /// Refuses new work, waits for what runs, interrupts the rest after `grace`, returns after the
+    /// last completion. Blocking: on the blocking pool.
+    void shutdown(std::chrono::milliseconds grace);
+
+    Stats stats() const;
+
+private:
+    explicit Engine(std::unique_ptr<EngineHandle> handle);
+    std::unique_ptr<EngineHandle> handle_;
+};
+
+}  // namespace wavs::rt

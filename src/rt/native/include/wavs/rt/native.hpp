@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/rt/engine.hpp"
+
+namespace wavs::rt {
+
+/// The guest library that is linked into this program.
+const Library& native_library();
+
+}  // namespace wavs::rt

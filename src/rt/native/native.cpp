@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/rt/native.hpp"
+
+#include "library.hpp"
+
+namespace wavs::rt {
+
+const Library& native_library() {
+    static constexpr Library kLibrary = {.abi_version = ::wavs_rt_abi_version,
+                                         .buf_copy = ::wavs_rt_buf_copy,
+                                         .buf_release = ::wavs_rt_buf_release,
+                                         .engine_new = ::wavs_rt_engine_new,
+                                         .engine_shutdown = ::wavs_rt_engine_shutdown,
+                                         .engine_free = ::wavs_rt_engine_free,
+                                         .engine_stats = ::wavs_rt_engine_stats,
+                                         .component_load = ::wavs_rt_component_load,
+                                         .component_evict = ::wavs_rt_component_evict,
+                                         .service_new = ::wavs_rt_service_new,
+                                         .service_free = ::wavs_rt_service_free,
+                                         .run = ::wavs_rt_run,
+                                         .run_cancel = ::wavs_rt_run_cancel};
+    return kLibrary;
+}
+
+}  // namespace wavs::rt

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/types/finding.hpp"
+#include "wavs/types/manifest.hpp"
+#include "wavs/types/records.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wavs::types {
+
+/// Values that travel between the modules of the pipeline. They are made once and shared; nobody
+/// changes one.
+
+/// One revision of a service as this node runs it. Replaced as a whole by an update.
+struct RegisteredService {
+    ServiceId id;
+    ServiceDigest digest;
+    Service service;
+    /// Bound to the id for ever (docs/decisions.md D-11).
+    std::uint32_t hd_index = 0;
+    /// Address of that key: what the operator registers on chain.
+    EvmAddress signer;
+    /// Where the manifest came from; empty when it was handed over directly.
+    std::string uri;
+    Timestamp updated_at;
+    /// What validation said of the manifest.
+    std::vector<Finding> findings;
+
+    bool active() const { return service.status == ServiceStatus::Active; }
+};
+using RegisteredServicePtr = std::shared_ptr<const RegisteredService>;
+
+/// The revision in force now; null when the service is not registered. Thread-safe.
+using ServiceLookup = std::function<RegisteredServicePtr(const ServiceId&)>;
+
+/// How far a source has read: opaque to everyone but the source, stored in the same batch as the
+/// events that were read up to there.
+struct SourcePosition {
+    /// Key under Keyspace::Coverage.
+    base::Bytes key;
+    base::Bytes value;
+};
+
+/// What a source hands to the dispatcher: journaled together or not at all.
+struct TriggerBatch {
+    /// Name of the source, such as "evm:31337".
+    std::string source;
+    std::vector<TriggerAction> actions;
+    std::vector<SourcePosition> positions;
+};
+
+/// A service manager's contract announced another manifest.
+struct ServiceUriChange {
+    ServiceId service_id;
+    std::string uri;
+    std::uint64_t block_number = 0;
+    std::uint64_t log_index = 0;
+};
+
+/// One accepted event on its way through engine and signer, with the revision it runs under.
+struct EventJob {
+    RegisteredServicePtr service;
+    std::shared_ptr<const EventRecord> event;
+
+    /// Null when the revision has no such workflow.
+    const Workflow* workflow() const {
+        return service->service.find(event->action.config.workflow_id);
+    }
+};
+
+}  // namespace wavs::types

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/types/aggregator_action.hpp"
+#include "wavs/types/submission.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wavs::types {
+
+/// What the node stores of its work: docs/protocol/02-records.md. The numbers of the states are
+/// stored; never reuse one.
+
+/// Life of an accepted event.
+enum class EventState : std::uint8_t {
+    Accepted = 1,    ///< journaled, to be run
+    Running = 2,     ///< a run has begun; treated as Accepted at start
+    Done = 3,        ///< ran; its results are stored
+    Failed = 4,      ///< the component failed; waits for retry or skip
+    Skipped = 5,     ///< an operator gave it up
+    Expired = 6,     ///< too old to be run
+    Retracted = 7,   ///< its block is no longer part of the chain
+    Superseded = 8,  ///< another node's result made it pointless
+    Waiting = 9,     ///< for a chain, an update or an operator's consent
+    Parked = 10,     ///< too many attempts ended badly
+};
+
+/// Life of one response of a run.
+enum class ResultState : std::uint8_t {
+    Signed = 1,      ///< stored, to be handed to the aggregator
+    Collecting = 2,  ///< signatures are being collected
+    Submitting = 3,  ///< a transaction of ours is under way
+    Burned = 4,      ///< posted, by us or by another operator
+    Failed = 5,      ///< given up
+    Superseded = 6,  ///< the handler refuses it: posted in another way
+    Expired = 7,     ///< quorum did not come in time
+    Waiting = 8,     ///< for funds, a chain or an operator
+    Retracted = 9,   ///< its event vanished before it was posted
+    Parked = 10,     ///< too many attempts ended badly
+};
+
+/// Lower-case names, part of the HTTP interface.
+std::string_view to_string(EventState state);
+std::string_view to_string(ResultState state);
+/// No further transition happens by itself.
+bool is_final(EventState state);
+bool is_final(ResultState state);
+
+/// Keyed by `sequence`, never by the event id: two identical triggers are two events.
+struct EventRecord {
+    std::uint64_t sequence = 0;
+    EventId default_event_id;
+    /// The manifest in force when the event was accepted.
+    ServiceDigest revision;
+    TriggerAction action;
+    EventState state = EventState::Accepted;
+    std::uint32_t attempts = 0;
+    TraceId trace_id;
+    Timestamp accepted_at;
+    Timestamp updated_at;
+    /// Name of the source that delivered it, such as "evm:31337" or "manual".
+    std::string source;
+    /// Why it is in this state; empty when nothing needs saying.
+    std::string reason;
+    friend bool operator==(const EventRecord&, const EventRecord&) = default;
+};
+
+/// Fills id, trace and state from the action.
+EventRecord make_event_record(std::uint64_t sequence, TriggerAction action,
+                              const ServiceDigest& revision, Timestamp now, std::string source);
+
+/// One response of a run. Key: (event_sequence, response_index).
+struct ResultRecord {
+    std::uint64_t event_sequence = 0;
+    std::uint32_t response_index = 0;
+    Submission submission;
+    /// The key that signed.
+    EvmAddress signer;
+    ResultState state = ResultState::Signed;
+    std::uint32_t attempts = 0;
+    TraceId trace_id;
+    Timestamp created_at;
+    Timestamp updated_at;
+    std::optional<TxHash> tx_hash;
+    std::string reason;
+    friend bool operator==(const ResultRecord&, const ResultRecord&) = default;
+};
+
+/// Where the results of a queue are posted. The gas price is no part of it: signatures count
+/// together whatever each operator would pay.
+struct QueueTarget {
+    ChainKey chain;
+    /// "0x..." or bech32.
+    std::string address;
+    friend bool operator==(const QueueTarget&, const QueueTarget&) = default;
+};
+QueueTarget target_of(const SubmitAction& action);
+
+/// A quorum queue: event id and target -> envelope -> signer, even with one operator. Three kinds
+/// of record under keys that share a prefix, so that one range read gives a whole queue.
+struct QueueRecord {
+    EventId event_id;
+    QueueTarget target;
+    ServiceId service_id;
+    WorkflowId workflow_id;
+    TraceId trace_id;
+    /// Collecting, Submitting, Burned, Superseded, Expired, Waiting or Failed.
+    ResultState state = ResultState::Collecting;
+    Timestamp opened_at;
+    Timestamp updated_at;
+    std::optional<TxHash> tx_hash;
+    std::string reason;
+    friend bool operator==(const QueueRecord&, const QueueRecord&) = default;
+};
+struct QueueEnvelope {
+    TriggerAction trigger_action;
+    WasmResponse operator_response;
+    Envelope envelope;
+    friend bool operator==(const QueueEnvelope&, const QueueEnvelope&) = default;
+};
+struct QueueSignature {
+    EventId event_id;
+    Bytes32 envelope_digest;
+    EvmAddress signer;
+    Signature signature;
+    Timestamp received_at;
+    /// "self", or the peer that delivered it.
+    std::string peer;
+    friend bool operator==(const QueueSignature&, const QueueSignature&) = default;
+};
+
+/// Keys: event id and the first bytes of the target's hash, then envelope digest, then signer.
+inline constexpr std::size_t kQueueTargetSize = 8;
+base::Bytes queue_key(const EventId& event, const QueueTarget& target);
+base::Bytes queue_key(const EventId& event, const QueueTarget& target,
+                      const Bytes32& envelope_digest);
+base::Bytes queue_key(const EventId& event, const QueueTarget& target,
+                      const Bytes32& envelope_digest, const EvmAddress& signer);
+/// Big endian, so that keys sort by sequence.
+base::Bytes event_key(std::uint64_t sequence);
+base::Bytes result_key(std::uint64_t event_sequence, std::uint32_t response_index);
+base::Result<std::uint64_t> parse_event_key(base::ByteView key);
+
+/// The first byte is the version of the record's form. Decoding survives any bytes; errors:
+/// `record_version` (Unsupported, names both versions), `record_corrupt`.
+inline constexpr std::uint8_t kRecordVersion = 1;
+base::Bytes encode(const EventRecord& record);
+base::Bytes encode(const ResultRecord& record);
+base::Bytes encode(const QueueRecord& record);
+base::Bytes encode(const QueueEnvelope& record);
+base::Bytes encode(const QueueSignature& record);
+base::Bytes encode(const TriggerAction& action);
+base::Bytes encode(const Submission& submission);
+base::Result<EventRecord> decode_event_record(base::ByteView data);
+base::Result<ResultRecord> decode_result_record(base::ByteView data);
+base::Result<QueueRecord> decode_queue_record(base::ByteView data);
+base::Result<QueueEnvelope> decode_queue_envelope(base::ByteView data);
+base::Result<QueueSignature> decode_queue_signature(base::ByteView data);
+base::Result<TriggerAction> decode_trigger_action(base::ByteView data);
+base::Result<Submission> decode_submission(base::ByteView data);
+
+}  // namespace wavs::types

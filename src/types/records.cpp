@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wavs/types/records.hpp"
+
+#include "record_fields.hpp"
+
+#include "wavs/hash/hash.hpp"
+#include "wavs/types/event_id.hpp"
+
+#include <array>
+
+namespace wavs::types {
+namespace {
+
+using base::Bytes;
+using base::ByteView;
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+
+constexpr std::array<std::string_view, 11> kEventStates = {
+    "",        "accepted",  "running",    "done",    "failed", "skipped",
+    "expired", "retracted", "superseded", "waiting", "parked"};
+constexpr std::array<std::string_view, 11> kResultStates = {
+    "",           "signed",  "collecting", "submitting", "burned", "failed",
+    "superseded", "expired", "waiting",    "retracted",  "parked"};
+
+void append_be(Bytes& out, std::uint64_t value, int size) {
+    for (int i = size - 1; i >= 0; --i) {
+        out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+    }
+}
+
+template <typename Record>
+Bytes encode_record(const Record& record) {
+    Packer out;
+    out.encoder.byte(kRecordVersion);
+    out(record);
+    return std::move(out.encoder).take();
+}
+
+template <typename Record>
+Result<Record> decode_record(ByteView data) {
+    if (!data.empty() && data[0] != kRecordVersion) {
+        return Error(ErrorKind::Unsupported, "record_version",
+                     fmt::format("stored record of version {}, this node reads version {}: needs "
+                                 "a newer node",
+                                 data[0], kRecordVersion));
+    }
+    Unpacker in(data);
+    in.decoder.byte();
+    Record record;
+    in(record);
+    if (!in.decoder.at_end()) {
+        return Error(ErrorKind::Invalid, "record_corrupt",
+                     fmt::format("stored record of {} bytes cannot be read", data.size()));
+    }
+    return record;
+}
+
+}  // namespace
+
+std::string_view to_string(EventState state) {
+    return kEventStates.at(static_cast<std::size_t>(state));
+}
+
+std::string_view to_string(ResultState state) {
+    return kResultStates.at(static_cast<std::size_t>(state));
+}
+
+bool is_final(EventState state) {
+    switch (state) {
+        case EventState::Done:
+        case EventState::Skipped:
+        case EventState::Expired:
+        case EventState::Retracted:
+        case EventState::Superseded:
+            return true;
+        case EventState::Accepted:
+        case EventState::Running:
+        case EventState::Failed:
+        case EventState::Waiting:
+        case EventState::Parked:
+            break;
+    }
+    return false;
+}
+
+bool is_final(ResultState state) {
+    switch (state) {
+        case ResultState::Burned:
+        case ResultState::Failed:
+        case ResultState::Superseded:
+        case ResultState::Expired:
+        case ResultState::Retracted:
+            return true;
+        case ResultState::Signed:
+        case ResultState::Collecting:
+        case ResultState::Submitting:
+        case ResultState::Waiting:
+        case ResultState::Parked:
+            break;
+    }
+    return false;
+}
+
+EventRecord make_event_record(std::uint64_t sequence, TriggerAction action,
+                              const ServiceDigest& revision, Timestamp now, std::string source) {
+    EventRecord out;
+    out.sequence = sequence;
+    out.default_event_id = default_event_id(action);
+    out.trace_id = trace_id_of(out.default_event_id);
+    out.revision = revision;
+    out.action = std::move(action);
+    out.accepted_at = now;
+    out.updated_at = now;
+    out.source = std::move(source);
+    return out;
+}
+
+QueueTarget target_of(const SubmitAction& action) {
+    return {chain_of(action), address_text(action)};
+}
+
+Bytes queue_key(const EventId& event, const QueueTarget& target) {
+    Bytes out = base::to_bytes(event.view());
+    const auto digest = hash::sha256(base::as_bytes(target.chain.str() + "/" + target.address));
+    base::append(out, ByteView(digest).first(kQueueTargetSize));
+    return out;
+}
+
+Bytes queue_key(const EventId& event, const QueueTarget& target, const Bytes32& envelope_digest) {
+    Bytes out = queue_key(event, target);
+    base::append(out, envelope_digest.view());
+    return out;
+}
+
+Bytes queue_key(const EventId& event, const QueueTarget& target, const Bytes32& envelope_digest,
+                const EvmAddress& signer) {
+    Bytes out = queue_key(event, target, envelope_digest);
+    base::append(out, signer.view());
+    return out;
+}
+
+Bytes event_key(std::uint64_t sequence) {
+    Bytes out;
+    append_be(out, sequence, 8);
+    return out;
+}
+
+Bytes result_key(std::uint64_t event_sequence, std::uint32_t response_index) {
+    Bytes out = event_key(event_sequence);
+    append_be(out, response_index, 4);
+    return out;
+}
+
+Result<std::uint64_t> parse_event_key(ByteView key) {
+    if (key.size() != 8) {
+        return Error(ErrorKind::Invalid, "record_key",
+                     fmt::format("event key of {} bytes instead of 8", key.size()));
+    }
+    std::uint64_t sequence = 0;
+    for (const std::uint8_t byte : key) {
+        sequence = sequence << 8 | byte;
+    }
+    return sequence;
+}
+
+Bytes encode(const EventRecord& record) { return encode_record(record); }
+Bytes encode(const ResultRecord& record) { return encode_record(record); }
+Bytes encode(const QueueRecord& record) { return encode_record(record); }
+Bytes encode(const QueueEnvelope& record) { return encode_record(record); }
+Bytes encode(const QueueSignature& record) { return encode_record(record); }
+Bytes encode(const TriggerAction& action) { return encode_record(action); }
+Bytes encode(const Submission& submission) { return encode_record(submission); }
+
+Result<EventRecord> decode_event_record(ByteView data) { return decode_record<EventRecord>(data); }
+Result<ResultRecord> decode_result_record(ByteView data) {
+    return decode_record<ResultRecord>(data);
+}
+Result<QueueRecord> decode_queue_record(ByteView data) { return decode_record<QueueRecord>(data); }
+Result<QueueEnvelope> decode_queue_envelope(ByteView data) {
+    return decode_record<QueueEnvelope>(data);
+}
+Result<QueueSignature> decode_queue_signature(ByteView data) {
+    return decode_record<QueueSignature>(data);
+}
+Result<TriggerAction> decode_trigger_action(ByteView data) {
+    return decode_record<TriggerAction>(data);
+}
+Result<Submission> decode_submission(ByteView data) { return decode_record<Submission>(data); }
+
+}  // namespace wavs::types
