@@ -10,7 +10,8 @@ namespace {
 /// Members by name, so that each line below reads like the JSON.
 class Members {
 public:
-    explicit Members(types::json::Writer& out) : out_(out) {}
+    Members(types::json::Writer& out, types::Endpoints endpoints)
+        : out_(out), endpoints_(endpoints) {}
 
     void number(std::string_view name, std::uint64_t value) {
         out_.key(name);
@@ -36,22 +37,26 @@ public:
         value.has_value() ? text(name, kRedacted) : null(name);
     }
     void url(std::string_view name, const std::string& value, const std::string& initial) {
-        text(name, value == initial ? value : types::redact_url(value));
+        text(name, value == initial ? value : shown(value));
     }
     void url(std::string_view name, const std::optional<std::string>& value) {
-        value.has_value() ? text(name, types::redact_url(*value)) : null(name);
+        value.has_value() ? text(name, shown(*value)) : null(name);
     }
     void optional(std::string_view name, const std::optional<std::string>& value) {
         value.has_value() ? text(name, *value) : null(name);
     }
 
 private:
+    std::string shown(const std::string& url) const {
+        return endpoints_ == types::Endpoints::Full ? url : types::redact_url(url);
+    }
     void null(std::string_view name) {
         out_.key(name);
         out_.null();
     }
 
     types::json::Writer& out_;
+    types::Endpoints endpoints_;
 };
 
 void write_common(Members& members, const P2pCommon& p2p) {
@@ -70,8 +75,7 @@ void write_limits(Members& members, const P2pCommon& p2p) {
                    p2p.max_concurrent_catchup_requests_per_service);
 }
 
-void write_p2p(types::json::Writer& out, const P2pConfig& p2p) {
-    Members members(out);
+void write_p2p(types::json::Writer& out, Members& members, const P2pConfig& p2p) {
     if (std::holds_alternative<std::monostate>(p2p)) {
         members.text("p2p", "disabled");
         return;
@@ -107,11 +111,12 @@ std::string_view mode_word(HealthCheckMode mode) {
 
 }  // namespace
 
-std::string config_json(const Config& config, const types::ChainConfigs& chains) {
+std::string config_json(const Config& config, const types::ChainConfigs& chains,
+                        types::Endpoints endpoints) {
     static const Config initial;
     std::string text;
     types::json::Writer out(text);
-    Members members(out);
+    Members members(out, endpoints);
     out.begin_object();
     members.number("port", config.port);
     members.list("log_level", config.log_level);
@@ -120,7 +125,7 @@ std::string config_json(const Config& config, const types::ChainConfigs& chains)
     members.list("cors_allowed_origins", config.cors_allowed_origins);
     members.number("wasm_lru_size", config.wasm_lru_size);
     out.key("chains");
-    types::write_json(out, chains, types::Endpoints::Redacted);
+    types::write_json(out, chains, endpoints);
     members.secret("signing_mnemonic", config.signing_mnemonic);
     members.secret("aggregator_cosmos_credential", config.aggregator_cosmos_credential);
     members.secret("aggregator_evm_credential", config.aggregator_evm_credential);
@@ -138,7 +143,7 @@ std::string config_json(const Config& config, const types::ChainConfigs& chains)
     out.begin_object();
     members.number("burned_queue_ttl_secs", seconds(config.aggregator.burned_queue_ttl));
     out.end_object();
-    write_p2p(out, config.p2p);
+    write_p2p(out, members, config.p2p);
     members.url("jetstream_endpoint", config.jetstream_endpoint, initial.jetstream_endpoint);
     members.number("jetstream_max_message_size", config.jetstream_max_message_size);
     members.optional("hyperswarm_bootstrap", config.hyperswarm_bootstrap);

@@ -108,6 +108,10 @@ const Value* find(const Table& table, std::string_view name);
 /// A name of `known` that was probably meant, or empty.
 std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known);
 
+/// Whether a value, as shown, switches its feature off: then nothing is missing when the feature
+/// is.
+bool asks_for_nothing(std::string_view shown);
+
 /// Reads what is there of `fields` into `target`; `prefix` ("chains.evm.1.") only stands in texts.
 template <typename Target>
 void read_fields(const Fields<Target>& fields, Target& target, const Table& table,
@@ -130,7 +134,7 @@ void read_fields(const Fields<Target>& fields, Target& target, const Table& tabl
                          !error.remedy().empty() ? error.remedy()
                          : initial.empty()       ? "see docs/config.md"
                                                  : fmt::format("the default is {}", initial));
-        } else if (entry.traits.effect == Effect::Later) {
+        } else if (entry.traits.effect == Effect::Later && !asks_for_nothing(entry.show(target))) {
             report.warn(value->origin, key, "has no effect in this version");
         }
     }

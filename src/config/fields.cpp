@@ -69,7 +69,8 @@ const Fields<types::EvmChainConfig>& evm_chain_fields() {
                  check_optional_http_url),
         field<C>("ws_priority_endpoint_index", path(&C::ws_priority_endpoint_index),
                  "which of `ws_endpoints` to prefer, from 0"),
-        field<C>("confirmations", path(&C::confirmations), "blocks to wait before an event counts"),
+        field<C>("confirmations", path(&C::confirmations), "blocks to wait before an event counts",
+                 {.effect = Effect::Later}),
         field<C>("block_timestamp", path(&C::block_timestamp),
                  "whether events carry the time of their block; all operators of a service must "
                  "agree"),
@@ -77,7 +78,7 @@ const Fields<types::EvmChainConfig>& evm_chain_fields() {
                  "most to pay per unit of gas, in wei; a dearer transaction is not sent"),
         field<C>("max_gas_per_tx", path(&C::max_gas_per_tx), "most gas for one transaction"),
         field<C>("guest_endpoint", path(&C::guest_endpoint),
-                 "endpoint shown to components instead of those above", {},
+                 "endpoint shown to components instead of those above", {.effect = Effect::Later},
                  check_optional_http_url),
     };
     return rows;
@@ -96,9 +97,10 @@ const Fields<types::CosmosChainConfig>& cosmos_chain_fields() {
         field<C>("gas_denom", path(&C::gas_denom), "denomination of fees", {.required = true}),
         field<C>("faucet_endpoint", path(&C::faucet_endpoint), "faucet of a test chain", {},
                  check_optional_http_url),
-        field<C>("confirmations", path(&C::confirmations), "blocks to wait before an event counts"),
+        field<C>("confirmations", path(&C::confirmations), "blocks to wait before an event counts",
+                 {.effect = Effect::Later}),
         field<C>("guest_endpoint", path(&C::guest_endpoint),
-                 "endpoint shown to components instead of those above", {},
+                 "endpoint shown to components instead of those above", {.effect = Effect::Later},
                  check_optional_http_url),
     };
     return rows;
@@ -173,6 +175,11 @@ const Value* find(const Table& table, std::string_view name) {
     }
     const Table* const inner = found->second.table();
     return inner == nullptr ? nullptr : find(*inner, name.substr(dot + 1));
+}
+
+bool asks_for_nothing(std::string_view shown) {
+    return shown == "false" || shown == "0" || shown == "\"0s\"" || shown == "[]" ||
+           shown == "none";
 }
 
 std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known) {

@@ -315,7 +315,8 @@ void add_settings(const Fields<Target>& fields, const Target& target, const Tabl
         const Value* const value = find(table, entry.name);
         out.push_back({.key = fmt::format("{}{}", prefix, entry.name),
                        .value = entry.show(target),
-                       .source = value == nullptr ? "default" : value->origin.text});
+                       .source = value == nullptr ? "default" : value->origin.text,
+                       .in_effect = entry.traits.effect == Effect::Now});
     }
 }
 

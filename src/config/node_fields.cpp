@@ -8,6 +8,8 @@ namespace {
 
 using C = Config;
 
+constexpr Traits kLater{.effect = Effect::Later};
+
 base::Result<void> check_lru(std::uint64_t& size) {
     // What existing nodes make of 0.
     constexpr std::uint64_t kInsteadOfZero = 10;
@@ -70,11 +72,12 @@ void add_services(Fields<C>& out) {
                            "how often a manager's service URI is asked for, besides its events; 0 "
                            "= never"));
     out.push_back(field<C>("update_hold_secs", path(&C::update_hold),
-                           "how long later events of the chain wait for the manifest of an "
-                           "update"));
+                           "how long later events of the chain wait for the manifest of an update",
+                           kLater));
     out.push_back(field<C>("permission_policy", path(&C::permission_policy),
                            "an update that asks for more permissions: take it, or hold the old "
-                           "version until the operator agrees"));
+                           "version until the operator agrees",
+                           kLater));
     out.push_back(field<C>("accept_legacy_manifests", path(&C::accept_legacy_manifests),
                            "read manifests of the older form"));
     out.push_back(field<C>("legacy_chain_names", path(&C::legacy_chain_names),
@@ -85,20 +88,19 @@ void add_services(Fields<C>& out) {
 
 void add_feeds(Fields<C>& out) {
     out.push_back(field<C>("jaeger", path(&C::jaeger),
-                           "OTLP/gRPC collector for traces, as `http://host:4317`",
-                           {.effect = Effect::Later}, check_optional_http_url));
+                           "OTLP/gRPC collector for traces, as `http://host:4317`", kLater,
+                           check_optional_http_url));
     out.push_back(field<C>("prometheus", path(&C::prometheus),
-                           "base of an OTLP/HTTP receiver to push metrics to",
-                           {.effect = Effect::Later}, check_optional_http_url));
+                           "base of an OTLP/HTTP receiver to push metrics to", kLater,
+                           check_optional_http_url));
     out.push_back(field<C>("prometheus_push_interval_secs", path(&C::prometheus_push_interval),
-                           "pause between pushes", {.effect = Effect::Later}, check_not_zero_secs));
+                           "pause between pushes", kLater, check_not_zero_secs));
     out.push_back(field<C>("jetstream_endpoint", path(&C::jetstream_endpoint),
-                           "AT Protocol Jetstream", {.effect = Effect::Later}, check_ws_url));
+                           "AT Protocol Jetstream", kLater, check_ws_url));
     out.push_back(field<C>("jetstream_max_message_size", path(&C::jetstream_max_message_size),
-                           "most bytes of one message; 0 = no limit", {.effect = Effect::Later}));
+                           "most bytes of one message; 0 = no limit", kLater));
     out.push_back(field<C>("hyperswarm_bootstrap", path(&C::hyperswarm_bootstrap),
-                           "`ip:port` to start from; none = the public nodes",
-                           {.effect = Effect::Later}));
+                           "`ip:port` to start from; none = the public nodes", kLater));
 }
 
 void add_engine(Fields<C>& out) {
@@ -107,31 +109,35 @@ void add_engine(Fields<C>& out) {
                             auto... check) {
         out.push_back(field<C>(name, path(&C::engine, member), doc, {}, check...));
     };
+    const auto later = [&out](std::string_view name, auto member, std::string_view doc,
+                              auto... check) {
+        out.push_back(field<C>(name, path(&C::engine, member), doc, kLater, check...));
+    };
     add("engine.max_memory_bytes", &E::max_memory_bytes, "most memory of a run", check_not_zero);
     add("engine.max_table_elements", &E::max_table_elements, "most elements of a table");
-    add("engine.max_instances", &E::max_instances, "most core instances of a component",
-        check_not_zero);
+    later("engine.max_instances", &E::max_instances, "most core instances of a component",
+          check_not_zero);
     add("engine.max_resources", &E::max_resources, "most host resources a run may hold",
         check_not_zero);
-    add("engine.max_host_call_bytes", &E::max_host_call_bytes, "most bytes of one host call",
-        check_not_zero);
+    later("engine.max_host_call_bytes", &E::max_host_call_bytes, "most bytes of one host call",
+          check_not_zero);
     add("engine.max_log_bytes", &E::max_log_bytes, "most bytes a run may log");
     add("engine.max_payload_bytes", &E::max_payload_bytes, "most bytes of a result",
         check_not_zero);
     add("engine.kv_quota_bytes", &E::kv_quota_bytes, "key-value storage of a service");
-    add("engine.fs_quota_bytes", &E::fs_quota_bytes, "files of a service");
+    later("engine.fs_quota_bytes", &E::fs_quota_bytes, "files of a service");
     add("engine.max_runs", &E::max_runs, "runs in flight", check_not_zero_32);
     add("engine.max_runs_per_service", &E::max_runs_per_service, "runs in flight of one service",
         check_not_zero_32);
     add("engine.queue_capacity", &E::queue_capacity,
         "runs that may wait; when full, sources stop reading", check_not_zero_32);
-    add("engine.keep_resident_bytes", &E::keep_resident_bytes,
-        "memory of a finished run kept for the next one");
-    add("engine.deny_private_networks", &E::deny_private_networks,
-        "refuse private, loopback, link-local and metadata addresses to components");
-    add("engine.allow_private", &E::allow_private,
-        "exceptions: addresses, networks (`10.0.0.0/8`) or host names, each with an optional "
-        "port");
+    later("engine.keep_resident_bytes", &E::keep_resident_bytes,
+          "memory of a finished run kept for the next one");
+    later("engine.deny_private_networks", &E::deny_private_networks,
+          "refuse private, loopback, link-local and metadata addresses to components");
+    later("engine.allow_private", &E::allow_private,
+          "exceptions: addresses, networks (`10.0.0.0/8`) or host names, each with an optional "
+          "port");
 }
 
 void add_groups(Fields<C>& out) {
@@ -141,10 +147,13 @@ void add_groups(Fields<C>& out) {
                             auto... check) {
         out.push_back(field<C>(name, access, doc, {}, check...));
     };
+    const auto later = [&out](std::string_view name, auto access, std::string_view doc) {
+        out.push_back(field<C>(name, access, doc, kLater));
+    };
     add("aggregator.burned_queue_ttl_secs", path(&C::aggregator, &A::burned_queue_ttl),
         "how long a posted result is remembered", check_not_zero_secs);
-    add("aggregator.submit_stagger", path(&C::aggregator, &A::submit_stagger),
-        "how long each operator waits for the one before it to post; 0 = no turns");
+    later("aggregator.submit_stagger", path(&C::aggregator, &A::submit_stagger),
+          "how long each operator waits for the one before it to post; 0 = no turns");
     add("http.protect_reads", path(&C::http, &H::protect_reads),
         "ask for the token on GET as well");
     add("http.dev_open_reads", path(&C::http, &H::dev_open_reads),
@@ -157,8 +166,8 @@ void add_groups(Fields<C>& out) {
         check_not_zero_32);
     add("http.dev_trigger_timeout_secs", path(&C::http, &H::dev_trigger_timeout),
         "limit of `POST /dev/triggers` with `wait_for_completion`", check_not_zero_secs);
-    add("http.health_check_interval_secs", path(&C::http, &H::health_check_interval),
-        "pause between checks of the chain endpoints; 0 = only on request");
+    later("http.health_check_interval_secs", path(&C::http, &H::health_check_interval),
+          "pause between checks of the chain endpoints; 0 = only on request");
 }
 
 void add_fetch_and_storage(Fields<C>& out) {
@@ -167,6 +176,9 @@ void add_fetch_and_storage(Fields<C>& out) {
     const auto add = [&out](std::string_view name, auto access, std::string_view doc,
                             auto... check) {
         out.push_back(field<C>(name, access, doc, {}, check...));
+    };
+    const auto later = [&out](std::string_view name, auto access, std::string_view doc) {
+        out.push_back(field<C>(name, access, doc, kLater));
     };
     add("fetch.connect_timeout_secs", path(&C::fetch, &F::connect_timeout), "limit for connecting",
         check_not_zero_secs);
@@ -179,14 +191,14 @@ void add_fetch_and_storage(Fields<C>& out) {
     add("fetch.max_component_bytes", path(&C::fetch, &F::max_component_bytes),
         "most bytes of a component", check_not_zero);
     add("fetch.retries", path(&C::fetch, &F::retries), "further tries after a failure");
-    add("fetch.deny_private_networks", path(&C::fetch, &F::deny_private_networks),
-        "do not fetch from private, loopback, link-local and metadata addresses");
-    add("fetch.allow_private", path(&C::fetch, &F::allow_private),
-        "exceptions, as for `engine.allow_private`");
-    add("storage.event_retention", path(&C::storage, &S::event_retention),
-        "how long finished events are kept; at least `aggregator.burned_queue_ttl_secs`");
-    add("storage.min_free_bytes", path(&C::storage, &S::min_free_bytes),
-        "free disk space below which no new events are taken");
+    later("fetch.deny_private_networks", path(&C::fetch, &F::deny_private_networks),
+          "do not fetch from private, loopback, link-local and metadata addresses");
+    later("fetch.allow_private", path(&C::fetch, &F::allow_private),
+          "exceptions, as for `engine.allow_private`");
+    later("storage.event_retention", path(&C::storage, &S::event_retention),
+          "how long finished events are kept; at least `aggregator.burned_queue_ttl_secs`");
+    later("storage.min_free_bytes", path(&C::storage, &S::min_free_bytes),
+          "free disk space below which no new events are taken");
 }
 
 }  // namespace

@@ -75,9 +75,9 @@ template <typename Target>
 void add_plain_rows(const Fields<Target>& fields, std::string& out) {
     out += "\n| Key | Type | Default | Meaning |\n|---|---|---|---|\n";
     for (const Field<Target>& entry : fields) {
-        out += fmt::format("| {} | {} | {} | {} |\n", code(entry.name), entry.type,
+        out += fmt::format("| {} | {} | {} | {}{} |\n", code(entry.name), entry.type,
                            entry.traits.required ? "required" : code(entry.show(Target{})),
-                           escaped(entry.doc));
+                           escaped(entry.doc), entry.traits.effect == Effect::Later ? kLater : "");
     }
 }
 
@@ -104,7 +104,7 @@ void add_chains(std::string& out) {
         "`chain_id` besides, both required, and its name may differ from its id.\n"
         "\n### EVM\n";
     add_plain_rows(evm_chain_fields(), out);
-    out += "\n### Cosmos\n";
+    out += "\n### Cosmos" + std::string(kLater) + "\n";
     add_plain_rows(cosmos_chain_fields(), out);
     out += "\n## Peer-to-peer network" + std::string(kLater) +
            "\n\n`p2p = \"disabled\"` (the default), `[wavs.p2p.local]` (mDNS) or "
@@ -213,7 +213,8 @@ std::string print_config(const std::vector<Setting>& settings) {
     for (const Setting& setting : settings) {
         // Not valid TOML, so an unset key must not look like a value.
         const std::string_view mark = setting.value == "none" ? "# " : "";
-        out += fmt::format("{}{} = {}  # {}\n", mark, setting.key, setting.value, setting.source);
+        out += fmt::format("{}{} = {}  # {}{}\n", mark, setting.key, setting.value, setting.source,
+                           setting.in_effect ? "" : "; no effect in this version");
     }
     return out;
 }

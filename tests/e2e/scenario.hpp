@@ -33,7 +33,7 @@ protected:
 
     template <typename T>
     T run(async::Task<T> task) {
-        return *async::testing::run(context_, hold(std::move(task)));
+        return async::testing::run(context_, std::move(task));
     }
     /// The value of a step; throws, and so ends the test, when it failed.
     template <typename T>
@@ -92,11 +92,6 @@ protected:
     std::map<std::string, types::ComponentDigest, std::less<>> uploaded_;
 
 private:
-    // A `Result` cannot be made without a value, which the runner needs.
-    template <typename T>
-    static async::Task<std::optional<T>> hold(async::Task<T> task) {
-        co_return std::optional<T>(co_await std::move(task));
-    }
     async::Task<bool> stop();
 };
 

@@ -116,13 +116,9 @@ protected:
         return out;
     }
     void submit(types::ResultRecord record) {
-        auto done = async::testing::run(context_, hold(aggregator_->submit(std::move(record))));
-        ASSERT_TRUE(done->has_value());
+        ASSERT_TRUE(
+            async::testing::run(context_, aggregator_->submit(std::move(record))).has_value());
         settle();
-    }
-    static async::Task<std::optional<base::Result<void>>> hold(
-        async::Task<base::Result<void>> task) {
-        co_return std::optional<base::Result<void>>(co_await std::move(task));
     }
     void settle() {
         context_.restart();
@@ -255,12 +251,7 @@ TEST_F(AggregatorTest, old_queues_are_erased_and_open_ones_stay) {
     Queues queues(store_, clock_);
     auto now = clock_.wall_now();
     now.nanos += 1;
-    auto erased = async::testing::run(
-        context_, [](Queues& q, types::Timestamp t) -> async::Task<std::optional<std::size_t>> {
-            auto count = co_await q.clean_up(t);
-            co_return count.value();
-        }(queues, now));
-    EXPECT_EQ(*erased, 1U);
+    EXPECT_EQ(async::testing::run(context_, queues.clean_up(now)).value(), 1U);
     const auto action = std::get<types::SubmitAction>(components_.actions[0]);
     EXPECT_TRUE(
         queues.load(result(2).submission.event_id, types::target_of(action)).value().has_value());

@@ -99,6 +99,16 @@ htp_endpoint = "x"
     EXPECT_FALSE(chain->evm()->ws_priority_endpoint_index.has_value());
 }
 
+TEST(Warnings, later_keys_warn_only_when_they_ask_for_something) {
+    const auto warnings = [](const std::string& value) {
+        return joined(
+            with_toml("[wavs.fetch]\ndeny_private_networks = " + value + "\n").node().warnings);
+    };
+    EXPECT_EQ(warnings("false"), "");
+    EXPECT_EQ(warnings("true"),
+              "/w/wavs.toml:2: fetch.deny_private_networks: has no effect in this version\n");
+}
+
 TEST(Secrets, never_shown) {
     auto fake = with_toml("[wavs]\nbearer_token = \"hunter2\"\naggregator_evm_credential = 5\n");
     fake.environment["WAVS_SIGNING_MNEMONIC"] = "0xhunter2";

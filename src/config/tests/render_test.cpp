@@ -67,8 +67,8 @@ TEST(PrintConfig, shows_values_with_their_source) {
     EXPECT_THAT(text, HasSubstr("host = \"localhost\"  # WAVS_HOST\n"));
     EXPECT_THAT(text, HasSubstr("wasm_threads = 2  # --wasm-threads\n"));
     EXPECT_THAT(text, HasSubstr("max_execution_seconds = 300  # default\n"));
-    EXPECT_THAT(text, HasSubstr("# jaeger = none  # default\n"));
-    EXPECT_THAT(text, HasSubstr("storage.event_retention = \"7d\"  # default\n"));
+    EXPECT_THAT(text, HasSubstr("# jaeger = none  # default; no effect in this version\n"));
+    EXPECT_THAT(text, HasSubstr("storage.event_retention = \"7d\"  # default; no effect"));
     EXPECT_THAT(text, HasSubstr("signing_mnemonic = \"<redacted>\"  # WAVS_SIGNING_MNEMONIC\n"));
     EXPECT_THAT(text, HasSubstr("chains.evm.1.ws_endpoints = [\"wss://h:1\", \"wss://g\"]"));
     EXPECT_THAT(text, HasSubstr("p2p = \"disabled\"  # default\n"));
@@ -117,6 +117,9 @@ bootstrap_nodes = ["/ip4/1.2.3.4/tcp/9000"]
     EXPECT_THAT(text, HasSubstr(R"("p2p":{"remote":{"listen_port":9000,"bootstrap_nodes":)"
                                 R"(["/ip4/1.2.3.4/tcp/9000"],"max_retry_duration_secs":10,)"));
     EXPECT_THAT(text, Not(HasSubstr("secret")));
+    const auto full = config_json(loaded.config, loaded.config.chains, types::Endpoints::Full);
+    EXPECT_THAT(full, HasSubstr(R"("ipfs_gateway":"https://u:p@gw.example/secret/")"));
+    EXPECT_THAT(full, HasSubstr(R"("signing_mnemonic":"<redacted>")"));
 }
 
 }  // namespace

@@ -77,11 +77,10 @@ public:
         watched.erase(service);
         co_return;
     }
-    async::Task<base::Result<types::ParsedManifest>> manifest(std::string uri) override {
-        asked_uris.push_back(uri);
-        const auto found = manifests.find(uri);
+    async::Task<base::Result<types::ParsedManifest>> manifest(std::string from) override {
+        const auto found = manifests.find(from);
         if (found == manifests.end()) {
-            co_return unavailable("no manifest at " + uri);
+            co_return unavailable("no manifest at " + from);
         }
         co_return types::ParsedManifest{found->second, {}};
     }
@@ -108,21 +107,30 @@ public:
     std::vector<types::ResultRecord> submitted;
     std::map<types::ServiceId, types::ServiceDigest> watched;
     std::map<std::string, types::Service> manifests;
-    std::vector<std::string> asked_uris;
     std::string uri = "http://m/1";
 };
 
 class DispatcherTest : public ::testing::Test {
 protected:
     DispatcherTest() { build(); }
-    ~DispatcherTest() override {
+    ~DispatcherTest() override { stop(); }
+
+    void stop() {
+        if (!dispatcher_) {
+            return;
+        }
+        for (auto& names : {run(group_->stop(timers_, std::chrono::seconds(1))),
+                            run(dispatcher_->stop(std::chrono::seconds(1))),
+                            run(services_->stop(std::chrono::seconds(1)))}) {
+            EXPECT_TRUE(names.empty());
+        }
         dispatcher_.reset();
         services_.reset();
     }
 
     void build() {
-        dispatcher_.reset();
-        services_.reset();
+        stop();
+        group_ = std::make_unique<async::TaskGroup>(context_.get_executor(), "test");
         journal_ = std::make_unique<Journal>(store_, clock_);
         services_ = std::make_unique<Services>(
             ServicesDeps{store_, *journal_, node_, node_, node_, node_, node_, node_, clock_,
@@ -135,8 +143,10 @@ protected:
     }
     void start() {
         ASSERT_TRUE(run(services_->load()).has_value());
+        EXPECT_EQ(log_.count("a stored service is not running"), 0U)
+            << ::testing::PrintToString(log_.lines());
         ASSERT_TRUE(run(dispatcher_->start()).has_value());
-        group_.spawn("batches", loop(dispatcher_->run_batches()));
+        group_->spawn("batches", loop(dispatcher_->run_batches()));
         settle();
     }
     static async::Task<void> loop(async::Task<base::Result<void>> task) {
@@ -145,11 +155,7 @@ protected:
 
     template <typename T>
     T run(async::Task<T> task) {
-        return *async::testing::run(context_, hold(std::move(task)));
-    }
-    template <typename T>
-    static async::Task<std::optional<T>> hold(async::Task<T> task) {
-        co_return std::optional<T>(co_await std::move(task));
+        return async::testing::run(context_, std::move(task));
     }
     void settle() {
         context_.restart();
@@ -160,7 +166,9 @@ protected:
         types::Service out;
         out.name = std::move(name);
         out.manager = manager_;
-        out.workflows[types::WorkflowId()].trigger = types::ManualTrigger{};
+        auto& workflow = out.workflows[types::WorkflowId()];
+        workflow.trigger = types::ManualTrigger{};
+        workflow.component.source = types::DigestSource{};
         return out;
     }
     void register_service() {
@@ -196,7 +204,7 @@ protected:
     std::unique_ptr<Journal> journal_;
     std::unique_ptr<Services> services_;
     std::unique_ptr<Dispatcher> dispatcher_;
-    async::TaskGroup group_{context_.get_executor(), "test"};
+    std::unique_ptr<async::TaskGroup> group_;
 };
 
 TEST_F(DispatcherTest, an_event_runs_and_its_result_is_handed_over) {
@@ -223,7 +231,7 @@ TEST_F(DispatcherTest, manual_triggers_repeat_as_often_as_asked_and_report_the_f
     ManualRequest request{action(1), 3, ManualRequest::Wait::UntilRun};
     EXPECT_TRUE(run(dispatcher_->trigger(request)).has_value());
     EXPECT_EQ(node_.submitted.size(), 3U);
-    node_.run_errors.emplace_back(base::ErrorKind::Guest, "component_error", "trapped");
+    node_.run_errors.push_back(base::Error(base::ErrorKind::Guest, "component_error", "trapped"));
     EXPECT_EQ(run(dispatcher_->trigger(request)).error().message(), "trapped");
     EXPECT_EQ(node_.submitted.size(), 5U);
     EXPECT_EQ(dispatcher_->last_error(manifest().id(), types::WorkflowId()), std::nullopt)
@@ -247,7 +255,7 @@ TEST_F(DispatcherTest, host_faults_get_one_more_run_and_guest_faults_none) {
     deliver({action(1)});
     EXPECT_EQ(node_.runs.size(), 2U);
     EXPECT_EQ(node_.submitted.size(), 1U);
-    node_.run_errors.emplace_back(base::ErrorKind::Guest, "out_of_fuel", "out of fuel");
+    node_.run_errors.push_back(base::Error(base::ErrorKind::Guest, "out_of_fuel", "out of fuel"));
     deliver({action(2)});
     EXPECT_EQ(node_.runs.size(), 3U);
     EXPECT_EQ(dispatcher_->last_error(manifest().id(), types::WorkflowId()), "out of fuel");

@@ -21,8 +21,9 @@ namespace {
 
 // An empty view may have no address, which RocksDB's comparisons do not take.
 rocksdb::Slice slice(base::ByteView bytes) {
-    return bytes.empty() ? rocksdb::Slice()
-                         : rocksdb::Slice(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return bytes.empty()
+               ? rocksdb::Slice()
+               : rocksdb::Slice(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 base::Bytes bytes_of(const rocksdb::Slice& from) {

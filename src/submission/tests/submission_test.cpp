@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/async/testing/run.hpp"
+#include "wavs/base/hex.hpp"
 #include "wavs/base/testing/fake_clock.hpp"
 #include "wavs/crypto/signature.hpp"
 #include "wavs/storage/memory_store.hpp"

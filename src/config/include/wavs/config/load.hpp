@@ -40,6 +40,8 @@ struct Setting {
     std::string value;
     /// "/etc/wavs/wavs.toml:12", "WAVS_PORT", "--port" or "default".
     std::string source;
+    /// False for keys of a part of the node that does not exist yet.
+    bool in_effect = true;
 };
 
 /// What came of loading. `config` may be used only when `ok()`; the process ends with status 2

@@ -13,7 +13,8 @@ namespace wavs::crypto {
 
 /// x and y of a curve point, big-endian, without the leading 4.
 using PublicKey = base::FixedBytes<64, struct PublicKeyTag>;
-/// r, s, v; `v` is 27 or 28 and s is in the lower half (docs/protocol/01-values.md 8).
+/// r, s, v; `v` is 27 or 28 and s is in the lower half. What is signed:
+/// docs/protocol/01-values.md 8.
 using RecoverableSignature = base::FixedBytes<65, struct RecoverableSignatureTag>;
 
 PublicKey public_key_of(const SecretKey& key);
@@ -25,7 +26,7 @@ types::EvmAddress address_of(const PublicKey& key);
 RecoverableSignature sign_recoverable(const types::Bytes32& digest, const SecretKey& key);
 
 /// Strict: exactly 65 bytes, v 27 or 28, r and s in range, s in the lower half. Anything else is an
-/// error, also where a contract would accept it: one signature has one form (docs/decisions C2).
+/// error, also where a contract would accept it: one signature has one form.
 base::Result<PublicKey> recover(const types::Bytes32& digest, base::ByteView signature);
 base::Result<types::EvmAddress> recover_address(const types::Bytes32& digest,
                                                 base::ByteView signature);
