@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: demo test bench lint fuzz build components contracts soak clean help
+.PHONY: demo test bench lint fuzz build components contracts clean help
 
 help: ## list the entry points
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,9 +27,6 @@ lint: ## format, layers, clang-tidy on the change, Rust lints, generated files
 	@scripts/lint.sh
 
 bench: ## benchmarks, one JSON object per line
-	@scripts/setup.sh build
-	@scripts/step.sh "configure (bench)" cmake --preset bench
-	@scripts/step.sh "compile (bench)" cmake --build --preset bench -j $(JOBS)
 	@scripts/bench.sh
 
 fuzz: ## every libFuzzer target for FUZZ_SECONDS (60) each

@@ -214,9 +214,9 @@ void Node::Impl::build_dispatcher() {
 }
 
 base::Result<void> Node::Impl::build_http() {
-    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *triggers,
-                                                *engine, blobs, supervisor, timers, clock, metrics,
-                                                runtime.io(), runtime.blocking()});
+    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *journal,
+                                                *triggers, *engine, blobs, supervisor, timers,
+                                                clock, metrics, runtime.io(), runtime.blocking()});
     WAVS_TRY(auto options, http_options(config));
     http = std::make_unique<http::HttpApi>(std::move(options), *api,
                                            http::Environment{runtime.io(), timers, clock, metrics});

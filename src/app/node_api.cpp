@@ -33,8 +33,8 @@ async::Task<base::Result<http::HealthStatus>> NodeApi::health() {
     co_return status;
 }
 
-async::Task<base::Result<std::string>> NodeApi::config_json(types::Endpoints /*endpoints*/) {
-    co_return config::config_json(deps_.config, *deps_.chains.configs());
+async::Task<base::Result<std::string>> NodeApi::config_json(types::Endpoints endpoints) {
+    co_return config::config_json(deps_.config, *deps_.chains.configs(), endpoints);
 }
 
 async::Task<base::Result<http::NodeInfo>> NodeApi::info() {
@@ -115,6 +115,45 @@ async::Task<base::Result<std::vector<http::ServiceState>>> NodeApi::service_stat
         states.push_back(state_of(*service));
     }
     co_return states;
+}
+
+base::Result<http::EventInfo> NodeApi::info_of(const types::EventRecord& event) const {
+    http::EventInfo info;
+    info.sequence = event.sequence;
+    info.event_id = event.default_event_id;
+    info.service = event.action.config.service_id;
+    info.workflow = event.action.config.workflow_id;
+    info.trace = event.trace_id;
+    info.state = types::to_string(event.state);
+    info.stages.push_back({"event accepted", event.accepted_at, "by " + event.source});
+    WAVS_TRY(auto results, deps_.journal.results_of(event.sequence));
+    if (types::is_final(event.state) || event.state == types::EventState::Failed) {
+        const bool is_signed = event.state == types::EventState::Done && !results.empty();
+        info.stages.push_back({is_signed ? "component ran, signed" : "run " + info.state,
+                               event.updated_at, event.reason});
+    }
+    for (const auto& result : results) {
+        if (result.state == types::ResultState::Signed) {
+            continue;
+        }
+        const auto detail = result.tx_hash ? types::to_string(*result.tx_hash) : result.reason;
+        const bool on_chain = result.state == types::ResultState::Burned;
+        const auto state = std::string(types::to_string(result.state));
+        info.stages.push_back(
+            {on_chain ? "result confirmed" : "result " + state, result.updated_at, detail});
+    }
+    return info;
+}
+
+async::Task<base::Result<std::vector<http::EventInfo>>> NodeApi::latest_events() {
+    constexpr std::size_t kEvents = 20;
+    WAVS_CO_TRY(auto events, deps_.journal.latest(kEvents));
+    std::vector<http::EventInfo> out;
+    for (const auto& event : events) {
+        WAVS_CO_TRY(auto info, info_of(event));
+        out.push_back(std::move(info));
+    }
+    co_return out;
 }
 
 async::Task<base::Result<std::optional<types::NamedChainConfig>>> NodeApi::find_chain(

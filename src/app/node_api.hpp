@@ -16,6 +16,7 @@ struct NodeApiDeps {
     Chains& chains;
     dispatcher::Services& services;
     dispatcher::Dispatcher& dispatcher;
+    dispatcher::Journal& journal;
     triggers::TriggerManager& triggers;
     engine::Engine& engine;
     storage::BlobStore& blobs;
@@ -41,6 +42,7 @@ public:
 
     async::Task<base::Result<http::ServiceList>> list_services() override;
     async::Task<base::Result<std::vector<http::ServiceState>>> service_states() override;
+    async::Task<base::Result<std::vector<http::EventInfo>>> latest_events() override;
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override;
     async::Task<base::Result<std::optional<types::Service>>> find_service(
@@ -67,6 +69,7 @@ public:
 
 private:
     http::ServiceState state_of(const types::RegisteredService& service) const;
+    base::Result<http::EventInfo> info_of(const types::EventRecord& event) const;
 
     NodeApiDeps deps_;
     base::SteadyTime started_;

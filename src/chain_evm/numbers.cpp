@@ -7,9 +7,12 @@
 namespace wavs::chain_evm {
 namespace {
 
+// Not with fmt's debug form, which fails on text that is no UTF-8.
 base::Error bad_quantity(std::string_view text) {
+    std::string shown(text.substr(0, 80));
+    std::replace_if(shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
     return {base::ErrorKind::Invalid, "rpc_quantity",
-            fmt::format("not a hex quantity: {:?}", text.substr(0, 80))};
+            fmt::format("not a hex quantity: \"{}\"", shown)};
 }
 
 int digit(char c) {

@@ -53,6 +53,7 @@ async::Task<base::Result<void>> Journal::open() {
     batch.put(Keyspace::Meta, kNextSequence, storage::KeyWriter().u64(first + kBlock).get());
     WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
     const std::lock_guard lock(mutex_);
+    first_ = first;
     next_ = first;
     reserved_until_ = first + kBlock;
     co_return base::ok();
@@ -189,6 +190,26 @@ base::Result<std::vector<types::ResultRecord>> Journal::results_of(std::uint64_t
     for (const auto& entry : entries) {
         WAVS_TRY(auto record, types::decode_result_record(entry.value));
         out.push_back(std::move(record));
+    }
+    return out;
+}
+
+base::Result<std::vector<types::EventRecord>> Journal::latest(std::size_t limit) const {
+    std::uint64_t first = 0;
+    std::uint64_t sequence = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        first = first_;
+        sequence = next_;
+    }
+    std::vector<types::EventRecord> out;
+    // Numbers of events that were dropped as known, or are not stored yet, are skipped.
+    for (std::size_t looked = 0; sequence > first && out.size() < limit && looked < 10 * limit;
+         ++looked) {
+        WAVS_TRY(auto record, event(--sequence));
+        if (record) {
+            out.push_back(std::move(*record));
+        }
     }
     return out;
 }

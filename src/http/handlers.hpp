@@ -19,6 +19,7 @@ Reply get_openapi(Services& services, Call call);
 Reply get_services(Services& services, Call call);
 Reply get_service(Services& services, Call call);
 Reply get_service_states(Services& services, Call call);
+Reply get_events(Services& services, Call call);
 Reply post_service(Services& services, Call call);
 Reply delete_services(Services& services, Call call);
 Reply post_signer(Services& services, Call call);

@@ -55,6 +55,11 @@ Reply get_service(Services& services, Call call) {
     co_return reply(200, kJson, types::to_json(*service));
 }
 
+Reply get_events(Services& services, Call /*call*/) {
+    WAVS_CO_TRY(const auto events, co_await services.node.latest_events());
+    co_return reply(200, kJson, to_json(events));
+}
+
 Reply get_service_states(Services& services, Call /*call*/) {
     WAVS_CO_TRY(const auto states, co_await services.node.service_states());
     co_return reply(200, kJson, to_json(states));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_out.hpp"
 
+#include "wavs/base/hex.hpp"
 #include "wavs/types/json.hpp"
 #include "wavs/types/manifest_json.hpp"
 
@@ -267,6 +268,39 @@ std::string to_json(const std::vector<ServiceState>& states) {
             json.end_object();
         }
         json.end_object();
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+    return out;
+}
+
+std::string to_json(const std::vector<EventInfo>& events) {
+    std::string out;
+    Writer json(out);
+    json.begin_object();
+    json.key("events");
+    json.begin_array();
+    for (const EventInfo& event : events) {
+        json.begin_object();
+        json.key("sequence");
+        json.number(event.sequence);
+        text_member(json, "event_id", base::hex0x(event.event_id.view()));
+        text_member(json, "service_id", types::to_string(event.service));
+        text_member(json, "workflow_id", event.workflow.str());
+        text_member(json, "trace_id", types::to_string(event.trace));
+        text_member(json, "state", event.state);
+        json.key("stages");
+        json.begin_array();
+        for (const EventStage& stage : event.stages) {
+            json.begin_object();
+            text_member(json, "stage", stage.stage);
+            json.key("time_ns");
+            json.number(stage.time.nanos);
+            text_member(json, "detail", stage.detail);
+            json.end_object();
+        }
+        json.end_array();
         json.end_object();
     }
     json.end_array();

@@ -16,6 +16,7 @@ std::string to_json(ServiceList list);
 std::string to_json(const SignerInfo& signer);
 std::string to_json(const TriggerStreams& streams);
 std::string to_json(const std::vector<ServiceState>& states);
+std::string to_json(const std::vector<EventInfo>& events);
 /// {"hash":"..."} and {"digest":"..."}.
 std::string to_json(const types::ServiceDigest& saved);
 std::string to_json(const types::ComponentDigest& uploaded);

@@ -34,6 +34,8 @@ constexpr std::array kRoutes{
           &get_service, "The manifest of one service", 200, "Service", "400 404"},
     Route{"GET", "/node/services", Open, Always, Body::None, Time::Bounded, &get_service_states,
           "Whether each service and workflow runs, and why not", 200, "ServiceStates", ""},
+    Route{"GET", "/node/events", Open, Always, Body::None, Time::Bounded, &get_events,
+          "The last events and how far each has come", 200, "Events", ""},
     Route{"POST", "/dev/services", Token, DevOnly, Body::Json, Time::Bounded, &post_manifest,
           "Saves a manifest under its digest", 200, "SaveServiceResponse", ""},
     Route{"GET", "/dev/services/{service_hash}", Open, DevOnly, Body::None, Time::Bounded,

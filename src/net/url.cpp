@@ -40,7 +40,7 @@ base::Result<Url> from_view(const boost::urls::url_view& view) {
     if (out.scheme != "http" && out.scheme != "https" && out.scheme != "ws" &&
         out.scheme != "wss") {
         return base::Error(base::ErrorKind::Invalid, "url_scheme",
-                           fmt::format("URL scheme {:?} is not supported", out.scheme),
+                           fmt::format("URL scheme \"{}\" is not supported", out.scheme),
                            "use http, https, ws or wss");
     }
     const bool ipv6 = view.host_type() == boost::urls::host_type::ipv6;

@@ -17,7 +17,7 @@ using testing::word;
 
 std::string keccak(base::ByteView data) { return base::hex(hash::keccak256(data)); }
 
-// The first vector of docs/protocol/02-evm.md 3.
+// The first vector of docs/protocol/05-evm.md 3.
 types::Envelope vector_envelope() {
     types::Envelope out;
     out.event_id = types::parse_event_id("a6fc5f71e2995f593bca8ff15ecefcfcf2e8793d").value();
@@ -131,6 +131,9 @@ TEST(NumberTest, quantities_are_strict) {
     for (const auto* text : {"", "0x", "12", "0xg", "0x-1", "0x 1", "0X1", "0x10000000000000000"}) {
         EXPECT_FALSE(parse_quantity(text).has_value()) << text;
     }
+    // Text that is no UTF-8 once ended the process in the message's formatting.
+    EXPECT_EQ(parse_quantity("0\xff\xff\x0b" + std::string(90, '\xf7')).error().code(),
+              base::ErrorCode("rpc_quantity"));
     EXPECT_EQ(to_decimal(to_u256(0)), "0");
     EXPECT_EQ(
         to_decimal(U256::from(std::span<const std::uint8_t, 32>(bytes(std::string(64, 'f'))))),

@@ -306,5 +306,20 @@ TEST_F(EndpointsTest, service_states) {
                     R"("reason":"evm:9 is unknown"}}}]})");
 }
 
+TEST_F(EndpointsTest, latest_events) {
+    EventInfo event;
+    event.sequence = 7;
+    event.service = types::parse_service_id(kManagerId).value();
+    event.state = "done";
+    event.stages.push_back({"event accepted", {5}, "by manual"});
+    node_.events.push_back(event);
+    expect_json("/node/events",
+                R"({"events":[{"sequence":7,"event_id":"0x)" + std::string(40, '0') +
+                    R"(","service_id":")" + std::string(kManagerId) +
+                    R"(","workflow_id":"default","trace_id":")" + std::string(32, '0') +
+                    R"(","state":"done","stages":[{"stage":"event accepted","time_ns":5,)"
+                    R"("detail":"by manual"}]}]})");
+}
+
 }  // namespace
 }  // namespace wavs::http

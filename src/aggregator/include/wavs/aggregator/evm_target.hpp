@@ -6,7 +6,7 @@
 
 namespace wavs::aggregator {
 
-/// Posts through a handler contract on an EVM chain (docs/protocol/02-evm.md 4 to 6).
+/// Posts through a handler contract on an EVM chain (docs/protocol/05-evm.md 4 to 6).
 class EvmTarget final : public Target {
 public:
     EvmTarget(chain_evm::EvmChain& chain, std::shared_ptr<const crypto::SecretKey> account)

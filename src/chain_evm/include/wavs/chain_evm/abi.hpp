@@ -15,7 +15,7 @@
 
 namespace wavs::chain_evm {
 
-/// Second argument of `validate` and `handleSignedEnvelope`: docs/protocol/02-evm.md 3. The signers
+/// Second argument of `validate` and `handleSignedEnvelope`: docs/protocol/05-evm.md 3. The signers
 /// ascend by their bytes.
 struct SignatureData {
     std::vector<types::EvmAddress> signers;

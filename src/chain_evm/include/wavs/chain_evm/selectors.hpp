@@ -17,7 +17,7 @@ namespace wavs::chain_evm {
 /// The first four bytes of call data or revert data, as one big-endian number.
 using Selector = std::uint32_t;
 
-/// Functions that the node calls or recognises: docs/protocol/02-evm.md 2.
+/// Functions that the node calls or recognises: docs/protocol/05-evm.md 2.
 namespace fn {
 inline constexpr Selector kHandleSignedEnvelope = 0xf969ff33;
 inline constexpr Selector kGetServiceManager = 0x4dda0b43;

@@ -42,7 +42,7 @@ struct HandlerRefused {
 using SimulateOutcome = std::variant<std::monostate, HandlerRefused>;
 
 /// Read access to service managers and handlers. Stateless; copies are cheap. The messages of its
-/// errors carry the prefixes of docs/protocol/02-evm.md 6. Codes: `manager_lookup_failed`,
+/// errors carry the prefixes of docs/protocol/05-evm.md 6. Codes: `manager_lookup_failed`,
 /// `block_number_failed`, `validate_failed`, `manager_call_failed`.
 class ServiceManagerClient {
 public:

@@ -37,7 +37,7 @@ struct JournaledTx {
     TxRequest request;
 };
 
-/// Fees by the rule of docs/protocol/02-evm.md 5.
+/// Fees by the rule of docs/protocol/05-evm.md 5.
 Fee choose_fee(const FeeHistory& history, Wei latest_base_fee);
 /// At least 12.5 % more, as nodes ask of a replacement.
 Fee bump_fee(const Fee& fee);

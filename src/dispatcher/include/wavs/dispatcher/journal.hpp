@@ -46,6 +46,8 @@ public:
     base::Result<std::vector<types::ResultRecord>> unfinished_results() const;
     base::Result<std::optional<types::EventRecord>> event(std::uint64_t sequence) const;
     base::Result<std::vector<types::ResultRecord>> results_of(std::uint64_t sequence) const;
+    /// The newest events of this process's life, at most `limit`, newest first.
+    base::Result<std::vector<types::EventRecord>> latest(std::size_t limit) const;
     /// The events that gave this event id, by default id or by a response's own.
     base::Result<std::vector<std::uint64_t>> find(const types::EventId& id) const;
     /// A batch that erases everything of a service that is still in flight.
@@ -57,7 +59,8 @@ private:
 
     storage::Store& store_;
     const base::Clock& clock_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
+    std::uint64_t first_ = 0;
     std::uint64_t next_ = 0;
     std::uint64_t reserved_until_ = 0;
 };

@@ -130,6 +130,24 @@ struct ServiceState {
     std::vector<WorkflowState> workflows;
 };
 
+/// One step of an event on its way, with the time it was stored.
+struct EventStage {
+    std::string stage;
+    types::Timestamp time;
+    /// Event id, transaction, or why it stopped.
+    std::string detail;
+};
+/// An accepted event and how far it has come.
+struct EventInfo {
+    std::uint64_t sequence = 0;
+    types::EventId event_id;
+    types::ServiceId service;
+    types::WorkflowId workflow;
+    types::TraceId trace;
+    std::string state;
+    std::vector<EventStage> stages;
+};
+
 /// Everything the HTTP interface needs from the node; implemented by `app`. Methods are called from
 /// any executor, several at a time, and resume on their caller's. Reads may be cancelled while they
 /// wait (the client went away, or the request took too long); changes are cancelled only when the
@@ -153,6 +171,8 @@ public:
     /// In any order.
     virtual async::Task<base::Result<ServiceList>> list_services() = 0;
     virtual async::Task<base::Result<std::vector<ServiceState>>> service_states() = 0;
+    /// The last few events, newest first.
+    virtual async::Task<base::Result<std::vector<EventInfo>>> latest_events() = 0;
     /// None when no such chain is configured.
     virtual async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) = 0;

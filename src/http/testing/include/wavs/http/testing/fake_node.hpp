@@ -21,6 +21,7 @@ public:
     std::vector<std::string> not_ready;
     TriggerStreams streams;
     std::vector<ServiceState> states;
+    std::vector<EventInfo> events;
     std::set<types::ComponentDigest> components;
     std::map<types::ChainKey, types::NamedChainConfig> chains;
     std::map<types::ServiceId, types::Service> services;
@@ -84,6 +85,10 @@ public:
     async::Task<base::Result<std::vector<ServiceState>>> service_states() override {
         WAVS_CO_TRY(co_await enter("service_states"));
         co_return states;
+    }
+    async::Task<base::Result<std::vector<EventInfo>>> latest_events() override {
+        WAVS_CO_TRY(co_await enter("latest_events"));
+        co_return events;
     }
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override {
