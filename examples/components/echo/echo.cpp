@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gives back what the trigger carried. Some texts and configuration values make it do more, so that
-// environment, configuration, event ids, several responses and time limits can be seen from outside.
+// environment, configuration, event ids, several responses and time limits can be seen from
+// outside.
 
 #include <ctime>
 
@@ -10,10 +11,10 @@ namespace {
 
 constexpr std::uint64_t kNanosPerMilli = 1'000'000;
 
-wavs::Result<void> sleep_for(std::string_view kind, std::uint64_t millis)
-{
+wavs::Result<void> sleep_for(std::string_view kind, std::uint64_t millis) {
     if (kind == "async") {
-        const auto pollable = wasi_clocks_monotonic_clock_subscribe_duration(millis * kNanosPerMilli);
+        const auto pollable =
+            wasi_clocks_monotonic_clock_subscribe_duration(millis * kNanosPerMilli);
         wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable(pollable));
         return {};
     }
@@ -32,8 +33,7 @@ wavs::Result<void> sleep_for(std::string_view kind, std::uint64_t millis)
     return wavs::Error("unknown sleep-kind: " + std::string(kind));
 }
 
-wavs::Result<void> configured_sleep()
-{
+wavs::Result<void> configured_sleep() {
     const auto text = wavs::host::config("sleep-ms");
     if (!text) {
         return {};
@@ -46,8 +46,7 @@ wavs::Result<void> configured_sleep()
 }
 
 /// An empty response whose salt is a configuration value; without that value the guest traps.
-wavs::Response salted(std::string_view key)
-{
+wavs::Response salted(std::string_view key) {
     const auto salt = wavs::host::config(key);
     if (!salt) {
         __builtin_trap();
@@ -56,14 +55,12 @@ wavs::Response salted(std::string_view key)
     return {.event_id_salt = wavs::Bytes(bytes.begin(), bytes.end())};
 }
 
-std::string after(std::string_view text, std::string_view marker)
-{
+std::string after(std::string_view text, std::string_view marker) {
     return std::string(text.substr(text.find(marker) + marker.size()));
 }
 
 /// The bytes to give back: the request's own, or the value it asks for.
-wavs::Result<wavs::Bytes> reply(const wavs::Request& request)
-{
+wavs::Result<wavs::Bytes> reply(const wavs::Request& request) {
     const auto text = wavs::text_of(request.data);
     std::optional<std::string> value;
     if (text.contains("envvar:")) {
@@ -86,10 +83,9 @@ wavs::Result<wavs::Bytes> reply(const wavs::Request& request)
     return wavs::Bytes(bytes.begin(), bytes.end());
 }
 
-} // namespace
+}  // namespace
 
-wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action)
-{
+wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action) {
     if (auto slept = configured_sleep(); !slept) {
         return Error(slept.error());
     }

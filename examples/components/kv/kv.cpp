@@ -20,8 +20,7 @@ class Arguments {
 public:
     explicit Arguments(const Value& value) : value_(value) {}
 
-    Result<std::string> text(std::string_view name) const
-    {
+    Result<std::string> text(std::string_view name) const {
         const auto* found = value_.find(name);
         if (found == nullptr || found->kind != Value::Kind::String) {
             return missing(name);
@@ -29,8 +28,7 @@ public:
         return found->text;
     }
 
-    Result<Bytes> bytes(std::string_view name) const
-    {
+    Result<Bytes> bytes(std::string_view name) const {
         const auto* found = value_.find(name);
         auto bytes = found == nullptr ? std::nullopt : to_bytes(*found);
         if (!bytes) {
@@ -39,8 +37,7 @@ public:
         return *std::move(bytes);
     }
 
-    Result<std::int64_t> number(std::string_view name) const
-    {
+    Result<std::int64_t> number(std::string_view name) const {
         const auto* found = value_.find(name);
         if (found == nullptr || found->kind != Value::Kind::Number) {
             return missing(name);
@@ -53,8 +50,7 @@ public:
         return negative ? -static_cast<std::int64_t>(*value) : static_cast<std::int64_t>(*value);
     }
 
-    Result<std::vector<std::string>> texts(std::string_view name) const
-    {
+    Result<std::vector<std::string>> texts(std::string_view name) const {
         const auto* found = value_.find(name);
         if (found == nullptr) {
             return missing(name);
@@ -66,8 +62,7 @@ public:
         return list;
     }
 
-    Result<std::vector<wavs::keyvalue::Entry>> entries(std::string_view name) const
-    {
+    Result<std::vector<wavs::keyvalue::Entry>> entries(std::string_view name) const {
         const auto* found = value_.find(name);
         if (found == nullptr) {
             return missing(name);
@@ -83,18 +78,18 @@ public:
         return list;
     }
 
-    std::optional<std::string> optional_text(std::string_view name) const
-    {
+    std::optional<std::string> optional_text(std::string_view name) const {
         const auto* found = value_.find(name);
         return found == nullptr || found->kind != Value::Kind::String ? std::nullopt
-                                                                       : std::optional(found->text);
+                                                                      : std::optional(found->text);
     }
 
 private:
-    static Error missing(std::string_view name) { return Error("bad or missing " + std::string(name)); }
+    static Error missing(std::string_view name) {
+        return Error("bad or missing " + std::string(name));
+    }
 
-    static std::optional<Bytes> to_bytes(const Value& value)
-    {
+    static std::optional<Bytes> to_bytes(const Value& value) {
         if (value.kind != Value::Kind::Array) {
             return std::nullopt;
         }
@@ -112,8 +107,7 @@ private:
     const Value& value_;
 };
 
-std::string to_json(const Bytes& bytes)
-{
+std::string to_json(const Bytes& bytes) {
     std::string out = "[";
     for (const auto byte : bytes) {
         out += (out.size() > 1 ? "," : "") + std::to_string(byte);
@@ -128,13 +122,12 @@ struct Place {
     std::string key;
 };
 
-Result<Bucket> bucket_of(const Arguments& arguments)
-{
-    return arguments.text("bucket").and_then([](const std::string& name) { return Bucket::open(name); });
+Result<Bucket> bucket_of(const Arguments& arguments) {
+    return arguments.text("bucket").and_then(
+        [](const std::string& name) { return Bucket::open(name); });
 }
 
-Result<Place> place_of(const Arguments& arguments)
-{
+Result<Place> place_of(const Arguments& arguments) {
     auto bucket = bucket_of(arguments);
     if (!bucket) {
         return Error(bucket.error());
@@ -146,16 +139,15 @@ Result<Place> place_of(const Arguments& arguments)
     return Place{*arguments.text("bucket"), *bucket, *std::move(key)};
 }
 
-Answer value_answer(std::string_view operation, const Place& place, const std::optional<Bytes>& value)
-{
+Answer value_answer(std::string_view operation, const Place& place,
+                    const std::optional<Bytes>& value) {
     if (!value) {
         return Error("Missing key: " + place.key + " for bucket " + place.bucket_name);
     }
     return "{\"" + std::string(operation) + "\":{\"value\":" + to_json(*value) + "}}";
 }
 
-Answer write(const Arguments& arguments)
-{
+Answer write(const Arguments& arguments) {
     const auto place = place_of(arguments);
     const auto value = arguments.bytes("value");
     if (!place || !value) {
@@ -164,16 +156,14 @@ Answer write(const Arguments& arguments)
     return place->bucket.set(place->key, *value).transform([] { return std::string("\"write\""); });
 }
 
-Answer read(const Arguments& arguments)
-{
+Answer read(const Arguments& arguments) {
     return place_of(arguments).and_then([](const Place& place) {
         return place.bucket.get(place.key).and_then(
             [&](const std::optional<Bytes>& value) { return value_answer("read", place, value); });
     });
 }
 
-Answer atomic_increment(const Arguments& arguments)
-{
+Answer atomic_increment(const Arguments& arguments) {
     const auto place = place_of(arguments);
     const auto delta = arguments.number("delta");
     if (!place || !delta) {
@@ -185,8 +175,7 @@ Answer atomic_increment(const Arguments& arguments)
 }
 
 /// Tries again while somebody else is faster.
-Answer atomic_swap(const Arguments& arguments)
-{
+Answer atomic_swap(const Arguments& arguments) {
     const auto place = place_of(arguments);
     const auto value = arguments.bytes("value");
     if (!place || !value) {
@@ -203,8 +192,7 @@ Answer atomic_swap(const Arguments& arguments)
     return stored.transform([](bool) { return std::string("\"atomic_swap\""); });
 }
 
-Answer atomic_read(const Arguments& arguments)
-{
+Answer atomic_read(const Arguments& arguments) {
     const auto place = place_of(arguments);
     if (!place) {
         return Error(place.error());
@@ -213,12 +201,12 @@ Answer atomic_read(const Arguments& arguments)
     if (!cas) {
         return Error(cas.error());
     }
-    return cas->current().and_then(
-        [&](const std::optional<Bytes>& value) { return value_answer("atomic_read", *place, value); });
+    return cas->current().and_then([&](const std::optional<Bytes>& value) {
+        return value_answer("atomic_read", *place, value);
+    });
 }
 
-Answer batch_read(const Arguments& arguments)
-{
+Answer batch_read(const Arguments& arguments) {
     const auto bucket = bucket_of(arguments);
     const auto keys = arguments.texts("keys");
     if (!bucket || !keys) {
@@ -228,15 +216,15 @@ Answer batch_read(const Arguments& arguments)
         std::string members;
         for (const auto& entry : entries) {
             if (entry) {
-                members += (members.empty() ? "" : ",") + wavs::json::quote(entry->first) + ":" + to_json(entry->second);
+                members += (members.empty() ? "" : ",") + wavs::json::quote(entry->first) + ":" +
+                           to_json(entry->second);
             }
         }
         return "{\"batch_read\":{\"values\":{" + members + "}}}";
     });
 }
 
-Answer batch_write(const Arguments& arguments)
-{
+Answer batch_write(const Arguments& arguments) {
     const auto bucket = bucket_of(arguments);
     const auto values = arguments.entries("values");
     if (!bucket || !values) {
@@ -245,8 +233,7 @@ Answer batch_write(const Arguments& arguments)
     return bucket->set_many(*values).transform([] { return std::string("\"batch_write\""); });
 }
 
-Answer batch_delete(const Arguments& arguments)
-{
+Answer batch_delete(const Arguments& arguments) {
     const auto bucket = bucket_of(arguments);
     const auto keys = arguments.texts("keys");
     if (!bucket || !keys) {
@@ -255,20 +242,20 @@ Answer batch_delete(const Arguments& arguments)
     return bucket->remove_many(*keys).transform([] { return std::string("\"batch_delete\""); });
 }
 
-Answer list_keys(const Arguments& arguments)
-{
+Answer list_keys(const Arguments& arguments) {
     const auto bucket = bucket_of(arguments);
     if (!bucket) {
         return Error(bucket.error());
     }
-    return bucket->list(arguments.optional_text("cursor")).transform([](const wavs::keyvalue::Page& page) {
-        std::string keys;
-        for (const auto& key : page.keys) {
-            keys += (keys.empty() ? "" : ",") + wavs::json::quote(key);
-        }
-        const auto cursor = page.cursor ? wavs::json::quote(*page.cursor) : std::string("null");
-        return "{\"list_keys\":{\"keys\":[" + keys + "],\"cursor\":" + cursor + "}}";
-    });
+    return bucket->list(arguments.optional_text("cursor"))
+        .transform([](const wavs::keyvalue::Page& page) {
+            std::string keys;
+            for (const auto& key : page.keys) {
+                keys += (keys.empty() ? "" : ",") + wavs::json::quote(key);
+            }
+            const auto cursor = page.cursor ? wavs::json::quote(*page.cursor) : std::string("null");
+            return "{\"list_keys\":{\"keys\":[" + keys + "],\"cursor\":" + cursor + "}}";
+        });
 }
 
 struct Operation {
@@ -288,8 +275,7 @@ constexpr Operation kOperations[] = {
     {"list_keys", list_keys},
 };
 
-Answer dispatch(std::string_view text)
-{
+Answer dispatch(std::string_view text) {
     const auto request = wavs::json::parse(text);
     if (!request || request->members.size() != 1) {
         return Error("the request is not a JSON object with one operation");
@@ -303,10 +289,9 @@ Answer dispatch(std::string_view text)
     return Error("unknown operation " + name);
 }
 
-} // namespace
+}  // namespace
 
-wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action)
-{
+wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action) {
     const auto request = decode_request(action);
     if (!request) {
         return Error(request.error());

@@ -10,8 +10,7 @@ using wavs::Action;
 using wavs::Error;
 using wavs::Result;
 
-Result<Action> submit_to(const std::string& chain, const std::string& handler)
-{
+Result<Action> submit_to(const std::string& chain, const std::string& handler) {
     // No gas oracle is asked: without HTTP a configured gas_strategy means no gas price.
     if (wavs::host::has_evm_chain(chain)) {
         auto address = wavs::parse_hex(handler);
@@ -25,15 +24,15 @@ Result<Action> submit_to(const std::string& chain, const std::string& handler)
         if (separator == std::string::npos) {
             return Error("service_handler is not a bech32 address: " + handler);
         }
-        return wavs::CosmosSubmit{chain, handler, static_cast<std::uint32_t>(separator), std::nullopt};
+        return wavs::CosmosSubmit{chain, handler, static_cast<std::uint32_t>(separator),
+                                  std::nullopt};
     }
     return Error("chain " + chain + " is not configured");
 }
 
-} // namespace
+}  // namespace
 
-wavs::Result<std::vector<wavs::Action>> wavs::on_input(const AggregatorInput&)
-{
+wavs::Result<std::vector<wavs::Action>> wavs::on_input(const AggregatorInput&) {
     if (host::all_zero(event_id())) {
         return Error("event id is all zeros");
     }
@@ -45,16 +44,16 @@ wavs::Result<std::vector<wavs::Action>> wavs::on_input(const AggregatorInput&)
     if (!handler) {
         return Error(handler.error());
     }
-    return submit_to(*chain, *handler).transform([](Action action) { return std::vector{std::move(action)}; });
+    return submit_to(*chain, *handler).transform([](Action action) {
+        return std::vector{std::move(action)};
+    });
 }
 
-wavs::Result<std::vector<wavs::Action>> wavs::on_timer(const AggregatorInput&)
-{
+wavs::Result<std::vector<wavs::Action>> wavs::on_timer(const AggregatorInput&) {
     return std::vector<Action>{};
 }
 
-wavs::Result<void> wavs::on_submitted(const AggregatorInput&, const TxResult& result)
-{
+wavs::Result<void> wavs::on_submitted(const AggregatorInput&, const TxResult& result) {
     const auto bucket = keyvalue::Bucket::open("submit-result");
     if (!bucket) {
         return Error(bucket.error());

@@ -4,16 +4,16 @@
 #include "wavs/json.hpp"
 #include "wavs/operator.hpp"
 
-wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action)
-{
+wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action) {
     const auto request = decode_request(action);
     if (!request) {
         return Error(request.error());
     }
     const auto input = json::parse(text_of(request->data));
     const auto* member = input ? input->find("x") : nullptr;
-    const auto x = member != nullptr && member->kind == json::Value::Kind::Number ? parse_u64(member->text)
-                                                                                   : std::nullopt;
+    const auto x = member != nullptr && member->kind == json::Value::Kind::Number
+                       ? parse_u64(member->text)
+                       : std::nullopt;
     if (!x) {
         return Error("the input is not {\"x\": number}");
     }

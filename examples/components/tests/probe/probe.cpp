@@ -18,17 +18,17 @@ constexpr std::size_t kPage = 64 * 1024;
 
 Answer crash(const std::string&) { __builtin_trap(); }
 
-Answer leave(const std::string& code) { std::exit(static_cast<int>(wavs::parse_u64(code).value_or(0))); }
+Answer leave(const std::string& code) {
+    std::exit(static_cast<int>(wavs::parse_u64(code).value_or(0)));
+}
 
-Answer spin(const std::string&)
-{
+Answer spin(const std::string&) {
     for (volatile std::uint64_t i = 0;; i = i + 1) {
     }
 }
 
 /// Grows the memory until the host says no; answers with the pages that were granted.
-Answer hog(const std::string&)
-{
+Answer hog(const std::string&) {
     std::size_t pages = 0;
     while (__builtin_wasm_memory_grow(0, 1) != static_cast<std::size_t>(-1)) {
         ++pages;
@@ -36,8 +36,7 @@ Answer hog(const std::string&)
     return std::to_string(pages * kPage / 1024);
 }
 
-Answer flood(const std::string& bytes)
-{
+Answer flood(const std::string& bytes) {
     const auto total = wavs::parse_u64(bytes).value_or(0);
     const std::string line(99, 'x');
     for (std::uint64_t sent = 0; sent < total; sent += line.size() + 1) {
@@ -47,8 +46,7 @@ Answer flood(const std::string& bytes)
     return "flooded";
 }
 
-Answer speak(const std::string& text)
-{
+Answer speak(const std::string& text) {
     std::puts(text.c_str());
     std::fputs((text + " on stderr, no line break").c_str(), stderr);
     std::fflush(stdout);
@@ -57,8 +55,7 @@ Answer speak(const std::string& text)
 }
 
 /// Counts in a file, so that two runs show whether they share it.
-Answer file(const std::string& name)
-{
+Answer file(const std::string& name) {
     std::FILE* stream = std::fopen(name.c_str(), "a+");
     if (stream == nullptr) {
         return Error("cannot open the file");
@@ -69,8 +66,7 @@ Answer file(const std::string& name)
     return std::to_string(size);
 }
 
-Answer handles(const std::string&)
-{
+Answer handles(const std::string&) {
     std::uint64_t count = 0;
     while (wavs::keyvalue::Bucket::open("b")) {
         ++count;
@@ -79,8 +75,7 @@ Answer handles(const std::string&)
 }
 
 /// Changes the value between making a handle and swapping.
-Answer conflict(const std::string& key)
-{
+Answer conflict(const std::string& key) {
     const auto bucket = wavs::keyvalue::Bucket::open("cas");
     auto cas = bucket->cas(key);
     const auto other = bucket->set(key, wavs::bytes_of("other"));
@@ -92,26 +87,25 @@ Answer conflict(const std::string& key)
     return std::string(*first ? "stored" : "failed") + " " + (*second ? "stored" : "failed");
 }
 
-Answer service(const std::string&)
-{
+Answer service(const std::string&) {
     host_workflow_and_workflow_id_t found;
     host_get_workflow(&found);
     host_service_and_workflow_id_t all;
     host_get_service(&all);
-    return std::string(wavs::raw::view(all.service.name)) + "/" + std::string(wavs::raw::view(found.workflow_id));
+    return std::string(wavs::raw::view(all.service.name)) + "/" +
+           std::string(wavs::raw::view(found.workflow_id));
 }
 
-Answer salt(const std::string& text)
-{
+Answer salt(const std::string& text) {
     const auto id = wavs::event_id(wavs::bytes_of(text));
     return std::string(wavs::text_of(id));
 }
 
-Answer udp(const std::string&)
-{
+Answer udp(const std::string&) {
     wasi_sockets_udp_create_socket_error_code_t error = 0;
     wasi_sockets_udp_create_socket_own_udp_socket_t socket;
-    if (!wasi_sockets_udp_create_socket_create_udp_socket(WASI_SOCKETS_NETWORK_IP_ADDRESS_FAMILY_IPV4, &socket, &error)) {
+    if (!wasi_sockets_udp_create_socket_create_udp_socket(
+            WASI_SOCKETS_NETWORK_IP_ADDRESS_FAMILY_IPV4, &socket, &error)) {
         return Error("socket error " + std::to_string(error));
     }
     return "created";
@@ -123,14 +117,14 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"crash", crash}, {"leave", leave},       {"spin", spin},         {"hog", hog},         {"flood", flood}, {"speak", speak},
-    {"file", file},   {"handles", handles}, {"conflict", conflict}, {"service", service}, {"salt", salt},   {"udp", udp},
+    {"crash", crash},       {"leave", leave},     {"spin", spin}, {"hog", hog},
+    {"flood", flood},       {"speak", speak},     {"file", file}, {"handles", handles},
+    {"conflict", conflict}, {"service", service}, {"salt", salt}, {"udp", udp},
 };
 
-} // namespace
+}  // namespace
 
-wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action)
-{
+wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& action) {
     const auto request = decode_request(action);
     if (!request) {
         return Error(request.error());

@@ -16,8 +16,7 @@ inline constexpr std::array<std::uint8_t, kWord> kNewTrigger = {
     0x86, 0xea, 0xcd, 0x23, 0x61, 0x0d, 0x81, 0x70, 0x65, 0x16, 0xde, 0x1e, 0xd0, 0x47, 0x6c, 0x87,
     0x77, 0x2f, 0xdf, 0x93, 0x9c, 0x7c, 0x77, 0x1f, 0xbb, 0xd7, 0xf0, 0x23, 0x0d, 0x61, 0x9e, 0x68};
 
-inline void put_word(Bytes& out, std::uint64_t value)
-{
+inline void put_word(Bytes& out, std::uint64_t value) {
     out.insert(out.end(), kWord - sizeof value, 0);
     for (int shift = 56; shift >= 0; shift -= 8) {
         out.push_back(static_cast<std::uint8_t>(value >> shift));
@@ -25,8 +24,7 @@ inline void put_word(Bytes& out, std::uint64_t value)
 }
 
 /// The word at an offset as a number; none beyond the end or above 64 bits.
-inline std::optional<std::uint64_t> word(BytesView data, std::uint64_t offset)
-{
+inline std::optional<std::uint64_t> word(BytesView data, std::uint64_t offset) {
     if (offset > data.size() || data.size() - offset < kWord) {
         return std::nullopt;
     }
@@ -42,18 +40,17 @@ inline std::optional<std::uint64_t> word(BytesView data, std::uint64_t offset)
 }
 
 /// A dynamic `bytes`: its length at an offset, then its content.
-inline std::optional<BytesView> dynamic_bytes(BytesView data, std::uint64_t offset)
-{
+inline std::optional<BytesView> dynamic_bytes(BytesView data, std::uint64_t offset) {
     const auto length = word(data, offset);
     if (!length || data.size() - offset - kWord < *length) {
         return std::nullopt;
     }
-    return data.subspan(static_cast<std::size_t>(offset) + kWord, static_cast<std::size_t>(*length));
+    return data.subspan(static_cast<std::size_t>(offset) + kWord,
+                        static_cast<std::size_t>(*length));
 }
 
 /// abi.encode(DataWithId{uint64 triggerId; bytes data})
-inline Bytes data_with_id(std::uint64_t id, BytesView data)
-{
+inline Bytes data_with_id(std::uint64_t id, BytesView data) {
     Bytes out;
     put_word(out, kWord);
     put_word(out, id);
@@ -69,9 +66,9 @@ struct TriggerInfo {
     Bytes data;
 };
 
-/// abi.decode(event data, (bytes)) and in it TriggerInfo(uint64 triggerId, address creator, bytes data)
-inline std::optional<TriggerInfo> trigger_info(BytesView event)
-{
+/// abi.decode(event data, (bytes)) and in it TriggerInfo(uint64 triggerId, address creator, bytes
+/// data)
+inline std::optional<TriggerInfo> trigger_info(BytesView event) {
     const auto outer_at = word(event, 0);
     const auto outer = outer_at ? dynamic_bytes(event, *outer_at) : std::nullopt;
     const auto tuple_at = outer ? word(*outer, 0) : std::nullopt;
@@ -88,12 +85,11 @@ inline std::optional<TriggerInfo> trigger_info(BytesView event)
     return TriggerInfo{*id, Bytes(data->begin(), data->end())};
 }
 
-} // namespace wavs::abi
+}  // namespace wavs::abi
 
 namespace wavs::bincode {
 
-inline void put_length(Bytes& out, std::uint64_t value)
-{
+inline void put_length(Bytes& out, std::uint64_t value) {
     int width = 0;
     if (value > 250) {
         const int kind = value <= 0xffff ? 0 : value <= 0xffffffff ? 1 : 2;
@@ -108,8 +104,7 @@ inline void put_length(Bytes& out, std::uint64_t value)
 }
 
 /// {trigger id as decimal text, message}
-inline Bytes data_with_id(std::uint64_t id, BytesView data)
-{
+inline Bytes data_with_id(std::uint64_t id, BytesView data) {
     Bytes out;
     const auto text = std::to_string(id);
     put_length(out, text.size());
@@ -119,4 +114,4 @@ inline Bytes data_with_id(std::uint64_t id, BytesView data)
     return out;
 }
 
-} // namespace wavs::bincode
+}  // namespace wavs::bincode

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// An aggregator component: implement the three functions and include this header in one source file.
+// An aggregator component: implement the three functions and include this header in one source
+// file.
 
 #include <variant>
 
@@ -43,8 +44,7 @@ Result<std::vector<Action>> on_input(const AggregatorInput& input);
 Result<std::vector<Action>> on_timer(const AggregatorInput& input);
 Result<void> on_submitted(const AggregatorInput& input, const TxResult& result);
 
-inline Bytes event_id()
-{
+inline Bytes event_id() {
     host_event_id_t id;
     host_get_event_id(&id);
     const auto bytes = raw::view(id);
@@ -53,8 +53,7 @@ inline Bytes event_id()
 
 namespace detail {
 
-inline wavs_aggregator_output_option_u128_t give(const std::optional<U128>& price)
-{
+inline wavs_aggregator_output_option_u128_t give(const std::optional<U128>& price) {
     wavs_aggregator_output_option_u128_t out{};
     out.is_some = price.has_value();
     if (price) {
@@ -63,8 +62,7 @@ inline wavs_aggregator_output_option_u128_t give(const std::optional<U128>& pric
     return out;
 }
 
-inline void give(const Action& action, wavs_aggregator_output_aggregator_action_t& out)
-{
+inline void give(const Action& action, wavs_aggregator_output_aggregator_action_t& out) {
     if (const auto* timer = std::get_if<Timer>(&action)) {
         out.tag = WAVS_AGGREGATOR_OUTPUT_AGGREGATOR_ACTION_TIMER;
         out.val.timer.delay.secs = timer->delay_secs;
@@ -86,8 +84,8 @@ inline void give(const Action& action, wavs_aggregator_output_aggregator_action_
     }
 }
 
-inline bool give(const Result<std::vector<Action>>& result, wavs_list_aggregator_action_t* ret, wavs_string_t* err)
-{
+inline bool give(const Result<std::vector<Action>>& result, wavs_list_aggregator_action_t* ret,
+                 wavs_string_t* err) {
     if (!result) {
         *err = raw::give(std::string_view(result.error()));
         return false;
@@ -100,8 +98,7 @@ inline bool give(const Result<std::vector<Action>>& result, wavs_list_aggregator
     return true;
 }
 
-inline TxResult take(const wavs_result_any_tx_hash_string_t& result)
-{
+inline TxResult take(const wavs_result_any_tx_hash_string_t& result) {
     if (result.is_err) {
         return Error(std::string(raw::view(result.val.err)));
     }
@@ -113,24 +110,21 @@ inline TxResult take(const wavs_result_any_tx_hash_string_t& result)
     return std::string(raw::view(hash.val.cosmos));
 }
 
-} // namespace detail
-} // namespace wavs
+}  // namespace detail
+}  // namespace wavs
 
 extern "C" inline __attribute__((used)) bool exports_wavs_process_input(
-    wavs_aggregator_input_t* input, wavs_list_aggregator_action_t* ret, wavs_string_t* err)
-{
+    wavs_aggregator_input_t* input, wavs_list_aggregator_action_t* ret, wavs_string_t* err) {
     return wavs::detail::give(wavs::on_input(*input), ret, err);
 }
 
 extern "C" inline __attribute__((used)) bool exports_wavs_handle_timer_callback(
-    wavs_aggregator_input_t* input, wavs_list_aggregator_action_t* ret, wavs_string_t* err)
-{
+    wavs_aggregator_input_t* input, wavs_list_aggregator_action_t* ret, wavs_string_t* err) {
     return wavs::detail::give(wavs::on_timer(*input), ret, err);
 }
 
 extern "C" inline __attribute__((used)) bool exports_wavs_handle_submit_callback(
-    wavs_aggregator_input_t* input, wavs_result_any_tx_hash_string_t* result, wavs_string_t* err)
-{
+    wavs_aggregator_input_t* input, wavs_result_any_tx_hash_string_t* result, wavs_string_t* err) {
     const auto done = wavs::on_submitted(*input, wavs::detail::take(*result));
     if (!done) {
         *err = wavs::raw::give(std::string_view(done.error()));

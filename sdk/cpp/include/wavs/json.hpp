@@ -19,8 +19,7 @@ struct Value {
     std::vector<Value> items = {};
     std::vector<std::pair<std::string, Value>> members = {};
 
-    const Value* find(std::string_view key) const
-    {
+    const Value* find(std::string_view key) const {
         for (const auto& [name, value] : members) {
             if (name == key) {
                 return &value;
@@ -34,8 +33,7 @@ class Reader {
 public:
     explicit Reader(std::string_view text) : rest_(text) {}
 
-    std::optional<Value> document()
-    {
+    std::optional<Value> document() {
         auto result = value(0);
         skip_space();
         return rest_.empty() ? std::move(result) : std::nullopt;
@@ -44,15 +42,13 @@ public:
 private:
     static constexpr int kMaxDepth = 64;
 
-    void skip_space()
-    {
+    void skip_space() {
         while (!rest_.empty() && std::string_view(" \t\r\n").contains(rest_.front())) {
             rest_.remove_prefix(1);
         }
     }
 
-    bool eat(std::string_view token)
-    {
+    bool eat(std::string_view token) {
         skip_space();
         if (!rest_.starts_with(token)) {
             return false;
@@ -61,30 +57,34 @@ private:
         return true;
     }
 
-    std::optional<Value> value(int depth)
-    {
+    std::optional<Value> value(int depth) {
         skip_space();
         if (rest_.empty() || depth > kMaxDepth) {
             return std::nullopt;
         }
         switch (rest_.front()) {
-        case '{': return object(depth);
-        case '[': return array(depth);
-        case '"': return string_value();
-        case 't': return literal("true", {.kind = Value::Kind::Bool, .truth = true});
-        case 'f': return literal("false", {.kind = Value::Kind::Bool});
-        case 'n': return literal("null", {});
-        default: return number();
+            case '{':
+                return object(depth);
+            case '[':
+                return array(depth);
+            case '"':
+                return string_value();
+            case 't':
+                return literal("true", {.kind = Value::Kind::Bool, .truth = true});
+            case 'f':
+                return literal("false", {.kind = Value::Kind::Bool});
+            case 'n':
+                return literal("null", {});
+            default:
+                return number();
         }
     }
 
-    std::optional<Value> literal(std::string_view token, Value value)
-    {
+    std::optional<Value> literal(std::string_view token, Value value) {
         return eat(token) ? std::optional<Value>(std::move(value)) : std::nullopt;
     }
 
-    std::optional<Value> number()
-    {
+    std::optional<Value> number() {
         std::size_t end = 0;
         while (end < rest_.size() && std::string_view("+-.0123456789Ee").contains(rest_[end])) {
             ++end;
@@ -97,8 +97,7 @@ private:
         return result;
     }
 
-    std::optional<Value> string_value()
-    {
+    std::optional<Value> string_value() {
         auto text = string();
         if (!text) {
             return std::nullopt;
@@ -106,8 +105,7 @@ private:
         return Value{.kind = Value::Kind::String, .text = *std::move(text)};
     }
 
-    std::optional<Value> array(int depth)
-    {
+    std::optional<Value> array(int depth) {
         Value result{.kind = Value::Kind::Array};
         eat("[");
         if (eat("]")) {
@@ -123,8 +121,7 @@ private:
         return eat("]") ? std::optional<Value>(std::move(result)) : std::nullopt;
     }
 
-    std::optional<Value> object(int depth)
-    {
+    std::optional<Value> object(int depth) {
         Value result{.kind = Value::Kind::Object};
         eat("{");
         if (eat("}")) {
@@ -145,8 +142,7 @@ private:
         return eat("}") ? std::optional<Value>(std::move(result)) : std::nullopt;
     }
 
-    std::optional<std::string> string()
-    {
+    std::optional<std::string> string() {
         if (!rest_.starts_with('"')) {
             return std::nullopt;
         }
@@ -167,8 +163,7 @@ private:
         return std::nullopt;
     }
 
-    bool escape(std::string& out)
-    {
+    bool escape(std::string& out) {
         if (rest_.empty()) {
             return false;
         }
@@ -195,8 +190,7 @@ private:
         return put_utf8(out, *code);
     }
 
-    std::optional<std::uint32_t> unit()
-    {
+    std::optional<std::uint32_t> unit() {
         const auto bytes = rest_.size() < 4 ? std::nullopt : parse_hex(rest_.substr(0, 4));
         if (!bytes || bytes->size() != 2) {
             return std::nullopt;
@@ -205,9 +199,10 @@ private:
         return static_cast<std::uint32_t>((*bytes)[0] << 8 | (*bytes)[1]);
     }
 
-    static bool put_utf8(std::string& out, std::uint32_t code)
-    {
-        const auto tail = [&](int shift) { out += static_cast<char>(0x80 | (code >> shift & 0x3f)); };
+    static bool put_utf8(std::string& out, std::uint32_t code) {
+        const auto tail = [&](int shift) {
+            out += static_cast<char>(0x80 | (code >> shift & 0x3f));
+        };
         if (code < 0x80) {
             out += static_cast<char>(code);
         } else if (code < 0x800) {
@@ -234,8 +229,7 @@ private:
 
 inline std::optional<Value> parse(std::string_view text) { return Reader(text).document(); }
 
-inline std::string quote(std::string_view text)
-{
+inline std::string quote(std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
     for (const char next : text) {
@@ -254,4 +248,4 @@ inline std::string quote(std::string_view text)
     return out + '"';
 }
 
-} // namespace wavs::json
+}  // namespace wavs::json

@@ -16,17 +16,18 @@ struct Page {
     std::optional<std::string> cursor;
 };
 
-inline std::string describe(const wasi_keyvalue_store_error_t& error)
-{
+inline std::string describe(const wasi_keyvalue_store_error_t& error) {
     switch (error.tag) {
-    case WASI_KEYVALUE_STORE_ERROR_NO_SUCH_STORE: return "no such store";
-    case WASI_KEYVALUE_STORE_ERROR_ACCESS_DENIED: return "access denied";
-    default: return std::string(raw::view(error.val.other));
+        case WASI_KEYVALUE_STORE_ERROR_NO_SUCH_STORE:
+            return "no such store";
+        case WASI_KEYVALUE_STORE_ERROR_ACCESS_DENIED:
+            return "access denied";
+        default:
+            return std::string(raw::view(error.val.other));
     }
 }
 
-inline std::optional<Bytes> value_of(const wavs_option_list_u8_t& value)
-{
+inline std::optional<Bytes> value_of(const wavs_option_list_u8_t& value) {
     if (!value.is_some) {
         return std::nullopt;
     }
@@ -37,8 +38,7 @@ inline std::optional<Bytes> value_of(const wavs_option_list_u8_t& value)
 /// The handles lent to list functions.
 class Keys {
 public:
-    explicit Keys(const std::vector<std::string>& keys)
-    {
+    explicit Keys(const std::vector<std::string>& keys) {
         for (const auto& key : keys) {
             lent_.push_back(raw::lend(key));
         }
@@ -54,19 +54,18 @@ class Cas {
 public:
     explicit Cas(wasi_keyvalue_atomics_own_cas_t handle) : handle_(handle) {}
 
-    Result<std::optional<Bytes>> current() const
-    {
+    Result<std::optional<Bytes>> current() const {
         wavs_option_list_u8_t value;
         wasi_keyvalue_store_error_t error;
-        if (!wasi_keyvalue_atomics_method_cas_current(wasi_keyvalue_atomics_borrow_cas(handle_), &value, &error)) {
+        if (!wasi_keyvalue_atomics_method_cas_current(wasi_keyvalue_atomics_borrow_cas(handle_),
+                                                      &value, &error)) {
             return Error(describe(error));
         }
         return value_of(value);
     }
 
     /// True: stored. False: the value had changed, and this is a fresh handle to try again.
-    Result<bool> swap(BytesView value)
-    {
+    Result<bool> swap(BytesView value) {
         auto lent = raw::lend(value);
         wasi_keyvalue_atomics_cas_error_t error;
         if (wasi_keyvalue_atomics_swap(handle_, &lent, &error)) {
@@ -85,8 +84,7 @@ private:
 
 class Bucket {
 public:
-    static Result<Bucket> open(std::string_view name)
-    {
+    static Result<Bucket> open(std::string_view name) {
         auto lent = raw::lend(name);
         wasi_keyvalue_store_own_bucket_t handle;
         wasi_keyvalue_store_error_t error;
@@ -96,8 +94,7 @@ public:
         return Bucket(handle);
     }
 
-    Result<std::optional<Bytes>> get(std::string_view key) const
-    {
+    Result<std::optional<Bytes>> get(std::string_view key) const {
         auto lent = raw::lend(key);
         wavs_option_list_u8_t value;
         wasi_keyvalue_store_error_t error;
@@ -107,8 +104,7 @@ public:
         return value_of(value);
     }
 
-    Result<void> set(std::string_view key, BytesView value) const
-    {
+    Result<void> set(std::string_view key, BytesView value) const {
         auto lent_key = raw::lend(key);
         auto lent_value = raw::lend(value);
         wasi_keyvalue_store_error_t error;
@@ -118,8 +114,7 @@ public:
         return {};
     }
 
-    Result<void> remove(std::string_view key) const
-    {
+    Result<void> remove(std::string_view key) const {
         auto lent = raw::lend(key);
         wasi_keyvalue_store_error_t error;
         if (!wasi_keyvalue_store_method_bucket_delete(borrow(), &lent, &error)) {
@@ -128,8 +123,7 @@ public:
         return {};
     }
 
-    Result<bool> exists(std::string_view key) const
-    {
+    Result<bool> exists(std::string_view key) const {
         auto lent = raw::lend(key);
         bool found = false;
         wasi_keyvalue_store_error_t error;
@@ -139,12 +133,12 @@ public:
         return found;
     }
 
-    Result<Page> list(const std::optional<std::string>& cursor) const
-    {
+    Result<Page> list(const std::optional<std::string>& cursor) const {
         auto lent = raw::lend(cursor ? std::string_view(*cursor) : std::string_view());
         wasi_keyvalue_store_key_response_t page;
         wasi_keyvalue_store_error_t error;
-        if (!wasi_keyvalue_store_method_bucket_list_keys(borrow(), cursor ? &lent : nullptr, &page, &error)) {
+        if (!wasi_keyvalue_store_method_bucket_list_keys(borrow(), cursor ? &lent : nullptr, &page,
+                                                         &error)) {
             return Error(describe(error));
         }
         Page result;
@@ -157,8 +151,7 @@ public:
         return result;
     }
 
-    Result<std::int64_t> increment(std::string_view key, std::int64_t delta) const
-    {
+    Result<std::int64_t> increment(std::string_view key, std::int64_t delta) const {
         auto lent = raw::lend(key);
         std::int64_t value = 0;
         wasi_keyvalue_store_error_t error;
@@ -168,8 +161,7 @@ public:
         return value;
     }
 
-    Result<Cas> cas(std::string_view key) const
-    {
+    Result<Cas> cas(std::string_view key) const {
         auto lent = raw::lend(key);
         wasi_keyvalue_atomics_own_cas_t handle;
         wasi_keyvalue_store_error_t error;
@@ -180,8 +172,7 @@ public:
     }
 
     /// As long as `keys` and in its order.
-    Result<std::vector<std::optional<Entry>>> get_many(const std::vector<std::string>& keys) const
-    {
+    Result<std::vector<std::optional<Entry>>> get_many(const std::vector<std::string>& keys) const {
         Keys lent(keys);
         auto list = lent.list();
         wavs_list_option_tuple2_string_list_u8_t found;
@@ -193,14 +184,14 @@ public:
         for (std::size_t i = 0; i < found.len; ++i) {
             if (found.ptr[i].is_some) {
                 const auto bytes = raw::view(found.ptr[i].val.f1);
-                entries[i].emplace(raw::view(found.ptr[i].val.f0), Bytes(bytes.begin(), bytes.end()));
+                entries[i].emplace(raw::view(found.ptr[i].val.f0),
+                                   Bytes(bytes.begin(), bytes.end()));
             }
         }
         return entries;
     }
 
-    Result<void> set_many(const std::vector<Entry>& entries) const
-    {
+    Result<void> set_many(const std::vector<Entry>& entries) const {
         std::vector<wavs_tuple2_string_list_u8_t> lent;
         for (const auto& [key, value] : entries) {
             lent.push_back({raw::lend(key), raw::lend(value)});
@@ -213,8 +204,7 @@ public:
         return {};
     }
 
-    Result<void> remove_many(const std::vector<std::string>& keys) const
-    {
+    Result<void> remove_many(const std::vector<std::string>& keys) const {
         Keys lent(keys);
         auto list = lent.list();
         wasi_keyvalue_store_error_t error;
@@ -226,9 +216,11 @@ public:
 
 private:
     explicit Bucket(wasi_keyvalue_store_own_bucket_t handle) : handle_(handle) {}
-    wasi_keyvalue_store_borrow_bucket_t borrow() const { return wasi_keyvalue_store_borrow_bucket(handle_); }
+    wasi_keyvalue_store_borrow_bucket_t borrow() const {
+        return wasi_keyvalue_store_borrow_bucket(handle_);
+    }
 
     wasi_keyvalue_store_own_bucket_t handle_;
 };
 
-} // namespace wavs::keyvalue
+}  // namespace wavs::keyvalue

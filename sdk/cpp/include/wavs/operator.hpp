@@ -30,11 +30,11 @@ struct Request {
 
 namespace detail {
 
-inline Result<Request> from_evm(const wavs_types_chain_evm_event_log_t& log)
-{
+inline Result<Request> from_evm(const wavs_types_chain_evm_event_log_t& log) {
     const auto& topics = log.data.topics;
     const auto topic = topics.len == 1 ? raw::view(topics.ptr[0]) : BytesView();
-    if (topic.size() != abi::kWord || std::memcmp(topic.data(), abi::kNewTrigger.data(), abi::kWord) != 0) {
+    if (topic.size() != abi::kWord ||
+        std::memcmp(topic.data(), abi::kNewTrigger.data(), abi::kWord) != 0) {
         return Error("the event is not NewTrigger(bytes)");
     }
     auto info = abi::trigger_info(raw::view(log.data.data));
@@ -44,8 +44,7 @@ inline Result<Request> from_evm(const wavs_types_chain_evm_event_log_t& log)
     return Request{info->id, std::move(info->data)};
 }
 
-inline Result<Request> from_cosmos(const wavs_types_chain_cosmos_event_t& event)
-{
+inline Result<Request> from_cosmos(const wavs_types_chain_cosmos_event_t& event) {
     const auto type = raw::view(event.ty);
     if (type != "push-message" && type != "wasm-push-message") {
         return Error("the event is not push-message");
@@ -68,52 +67,52 @@ inline Result<Request> from_cosmos(const wavs_types_chain_cosmos_event_t& event)
 
 inline Bytes copy(BytesView bytes) { return {bytes.begin(), bytes.end()}; }
 
-} // namespace detail
+}  // namespace detail
 
-inline Result<Request> decode_request(const TriggerAction& action)
-{
+inline Result<Request> decode_request(const TriggerAction& action) {
     const auto& data = action.data;
     switch (data.tag) {
-    case WAVS_TYPES_EVENTS_TRIGGER_DATA_EVM_CONTRACT_EVENT:
-        return detail::from_evm(data.val.evm_contract_event.log);
-    case WAVS_TYPES_EVENTS_TRIGGER_DATA_COSMOS_CONTRACT_EVENT:
-        return detail::from_cosmos(data.val.cosmos_contract_event.event);
-    case WAVS_TYPES_EVENTS_TRIGGER_DATA_ATPROTO_EVENT: {
-        const auto& event = data.val.atproto_event;
-        if (!event.record_data.is_some) {
-            __builtin_trap();
+        case WAVS_TYPES_EVENTS_TRIGGER_DATA_EVM_CONTRACT_EVENT:
+            return detail::from_evm(data.val.evm_contract_event.log);
+        case WAVS_TYPES_EVENTS_TRIGGER_DATA_COSMOS_CONTRACT_EVENT:
+            return detail::from_cosmos(data.val.cosmos_contract_event.event);
+        case WAVS_TYPES_EVENTS_TRIGGER_DATA_ATPROTO_EVENT: {
+            const auto& event = data.val.atproto_event;
+            if (!event.record_data.is_some) {
+                __builtin_trap();
+            }
+            const auto id = static_cast<std::uint64_t>(event.sequence);
+            return Request{id, detail::copy(bytes_of(raw::view(event.record_data.val)))};
         }
-        const auto id = static_cast<std::uint64_t>(event.sequence);
-        return Request{id, detail::copy(bytes_of(raw::view(event.record_data.val)))};
-    }
-    case WAVS_TYPES_EVENTS_TRIGGER_DATA_HYPERCORE_APPEND: {
-        const auto& append = data.val.hypercore_append;
-        return Request{append.index, detail::copy(raw::view(append.data))};
-    }
-    case WAVS_TYPES_EVENTS_TRIGGER_DATA_RAW: return Request{0, detail::copy(raw::view(data.val.raw)), true};
-    default: return Error("Unsupported trigger data type");
+        case WAVS_TYPES_EVENTS_TRIGGER_DATA_HYPERCORE_APPEND: {
+            const auto& append = data.val.hypercore_append;
+            return Request{append.index, detail::copy(raw::view(append.data))};
+        }
+        case WAVS_TYPES_EVENTS_TRIGGER_DATA_RAW:
+            return Request{0, detail::copy(raw::view(data.val.raw)), true};
+        default:
+            return Error("Unsupported trigger data type");
     }
 }
 
 /// The payload that goes with a trigger id, in the encoding of the service manager's chain.
-inline Bytes encode_payload(std::uint64_t trigger_id, BytesView data)
-{
-    return host::cosmos_manager() ? bincode::data_with_id(trigger_id, data) : abi::data_with_id(trigger_id, data);
+inline Bytes encode_payload(std::uint64_t trigger_id, BytesView data) {
+    return host::cosmos_manager() ? bincode::data_with_id(trigger_id, data)
+                                  : abi::data_with_id(trigger_id, data);
 }
 
-inline Bytes event_id(std::optional<BytesView> salt = std::nullopt)
-{
+inline Bytes event_id(std::optional<BytesView> salt = std::nullopt) {
     auto lent = raw::lend(salt.value_or(BytesView()));
     host_event_id_t id;
     host_get_event_id(salt ? &lent : nullptr, &id);
     return detail::copy(raw::view(id));
 }
 
-} // namespace wavs
+}  // namespace wavs
 
-extern "C" inline __attribute__((used)) bool exports_wavs_run(
-    wavs_trigger_action_t* action, wavs_list_wasm_response_t* ret, wavs_string_t* err)
-{
+extern "C" inline __attribute__((used)) bool exports_wavs_run(wavs_trigger_action_t* action,
+                                                              wavs_list_wasm_response_t* ret,
+                                                              wavs_string_t* err) {
     const auto result = wavs::on_trigger(*action);
     if (!result) {
         *err = wavs::raw::give(std::string_view(result.error()));
