@@ -29,8 +29,8 @@ else
   files=$({ git diff --name-only --diff-filter=d "$base"; git ls-files --others --exclude-standard; } |
     sort -u | grep '\.cpp$' || true)
 fi
-# Fuzz targets and benchmarks are not part of this preset, so they have no compile command.
-files=$(echo "$files" | grep -vE '/(fuzz|bench)/' || true)
+# Fuzz targets, benchmarks and guests are not part of this preset, so they have no compile command.
+files=$(echo "$files" | grep -E '^(src|apps|tests)/' | grep -vE '/(fuzz|bench)/' || true)
 if [ -n "$files" ]; then
   echo "$files" | head -n "${LINT_MAX_FILES:-40}" |
     xargs -r -P "$(nproc)" -n 2 clang-tidy-19 --quiet -p build/check 2>/dev/null
