@@ -37,9 +37,19 @@ base::Result<std::vector<Entry>> MemoryStore::scan(Keyspace keyspace, const Scan
 
 async::Task<base::Result<void>> MemoryStore::commit(Batch batch) {
     const std::lock_guard lock(mutex_);
+    if (failing_ > 0) {
+        --failing_;
+        co_return base::Error(base::ErrorKind::Unavailable, "storage_failed",
+                              "storage: commit failed: as asked for");
+    }
     apply_locked(batch);
     ++syncs_;
     co_return base::ok();
+}
+
+void MemoryStore::fail_commits(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    failing_ = count;
 }
 
 base::Result<void> MemoryStore::write_unsynced(const Batch& batch) {

@@ -8,25 +8,26 @@ namespace wavs::storage {
 
 std::string_view to_string(Keyspace keyspace) {
     static constexpr std::array<std::string_view, kKeyspaceCount> kNames = {
-        "meta",     "services", "manifests",       "signers",     "chains",    "key_value",
-        "counters", "events",   "results",         "queues",      "ledger",    "cursors",
-        "coverage", "timers",   "pending_updates", "event_index", "event_ids", "result_ids"};
+        "meta",        "services",  "manifests",  "signers",      "chains",
+        "key_value",   "counters",  "events",     "results",      "queues",
+        "ledger",      "cursors",   "coverage",   "timers",       "pending_updates",
+        "event_index", "event_ids", "result_ids", "transactions", "work"};
     return kNames.at(static_cast<std::size_t>(keyspace));
 }
 
-Batch& Batch::put(Keyspace keyspace, base::ByteView key, base::ByteView value) {
+Batch& Batch::put(Keyspace keyspace, Blob key, Blob value) {
     operations_.push_back(
-        {Operation::Kind::Put, keyspace, base::to_bytes(key), base::to_bytes(value)});
+        {Operation::Kind::Put, keyspace, std::move(key).take(), std::move(value).take()});
     return *this;
 }
 
-Batch& Batch::erase(Keyspace keyspace, base::ByteView key) {
-    operations_.push_back({Operation::Kind::Erase, keyspace, base::to_bytes(key), {}});
+Batch& Batch::erase(Keyspace keyspace, Blob key) {
+    operations_.push_back({Operation::Kind::Erase, keyspace, std::move(key).take(), {}});
     return *this;
 }
 
-Batch& Batch::erase_prefix(Keyspace keyspace, base::ByteView prefix) {
-    operations_.push_back({Operation::Kind::ErasePrefix, keyspace, base::to_bytes(prefix), {}});
+Batch& Batch::erase_prefix(Keyspace keyspace, Blob prefix) {
+    operations_.push_back({Operation::Kind::ErasePrefix, keyspace, std::move(prefix).take(), {}});
     return *this;
 }
 

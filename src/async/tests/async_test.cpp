@@ -2,6 +2,7 @@
 #include "wavs/async/channel.hpp"
 #include "wavs/async/mutex.hpp"
 #include "wavs/async/runtime.hpp"
+#include "wavs/async/semaphore.hpp"
 #include "wavs/async/supervisor.hpp"
 #include "wavs/async/task_group.hpp"
 #include "wavs/async/testing/fake_timers.hpp"
@@ -228,6 +229,55 @@ TEST_F(AsyncTest, mutex_lets_one_in_at_a_time) {
     settle();
     EXPECT_EQ(most, 1);
     EXPECT_EQ(total, 20);
+}
+
+Task<void> pass(Semaphore& semaphore, int& inside, int& most, int& total) {
+    auto permit = co_await semaphore.acquire();
+    if (!permit.has_value()) {
+        co_return;
+    }
+    ++inside;
+    most = std::max(most, inside);
+    co_await yield_now();
+    --inside;
+    ++total;
+}
+
+Task<void> hold(Semaphore& semaphore, Timers& timers, bool& cancelled) {
+    auto permit = co_await semaphore.acquire();
+    cancelled = !permit.has_value();
+    auto slept = co_await timers.sleep_for(seconds(1));
+    static_cast<void>(slept);
+}
+
+TEST_F(AsyncTest, semaphore_lets_so_many_in_and_loses_no_permit) {
+    Semaphore semaphore(3);
+    int inside = 0;
+    int most = 0;
+    int total = 0;
+    for (int i = 0; i < 20; ++i) {
+        group_.spawn("user", pass(semaphore, inside, most, total));
+    }
+    settle();
+    EXPECT_EQ(most, 3);
+    EXPECT_EQ(total, 20);
+    // Those that wait are cancelled, those that are in end: all permits are free again.
+    std::array<bool, 5> cancelled{};
+    {
+        TaskGroup stopped(context_.get_executor(), "stopped");
+        for (auto& one : cancelled) {
+            stopped.spawn("holder", hold(semaphore, timers_, one));
+        }
+        settle();
+    }
+    settle();
+    most = 0;
+    for (int i = 0; i < 5; ++i) {
+        group_.spawn("user", pass(semaphore, inside, most, total));
+    }
+    settle();
+    EXPECT_EQ(most, 3);
+    EXPECT_EQ(total, 25);
 }
 
 TEST(Backoff, grows_with_jitter_and_stops_at_its_most) {

@@ -3,10 +3,13 @@
 
 #include "wavs/async/one_shot.hpp"
 #include "wavs/async/queue_stats.hpp"
+#include "wavs/base/fault.hpp"
 
 #include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
+#include <rocksdb/table.h>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -54,20 +57,26 @@ struct RocksdbStore::Impl {
         Batch batch;
         async::OneShot<base::Result<void>> done;
     };
+    using Group = std::deque<Pending>;
 
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
 
     std::mutex mutex;
     std::condition_variable arrived;
-    std::deque<Pending> pending;
+    std::condition_variable to_sync;
+    Group pending;
+    Group written;
     bool stopping = false;
+    bool writer_ended = false;
+    std::atomic<bool> failed{false};
     std::atomic<std::uint64_t> syncs{0};
     // Bounded by the callers: each waits for its commit, so the depth is the number of tasks that
     // commit.
     std::shared_ptr<async::QueueStats> stats =
         std::make_shared<async::QueueStats>("storage.commit", 1'000'000, async::WhenFull::Wait);
     std::thread writer;
+    std::thread syncer;
 
     ~Impl() {
         {
@@ -77,6 +86,7 @@ struct RocksdbStore::Impl {
         arrived.notify_all();
         if (writer.joinable()) {
             writer.join();
+            syncer.join();
         }
         for (auto* family : families) {
             db->DestroyColumnFamilyHandle(family);
@@ -104,30 +114,80 @@ struct RocksdbStore::Impl {
         }
     }
 
+    // Two threads, so that one group is translated and put into journal and memory while the disk
+    // still syncs the group before: the writer's time and the disk's overlap.
     void write_loop() {
         while (true) {
-            std::deque<Pending> group;
+            Group group;
             {
                 std::unique_lock lock(mutex);
                 arrived.wait(lock, [this] { return stopping || !pending.empty(); });
                 if (pending.empty()) {
-                    return;
+                    break;
                 }
                 group.swap(pending);
                 stats->depth.store(0, std::memory_order_relaxed);
             }
-            rocksdb::WriteBatch merged;
-            for (const auto& one : group) {
-                translate(one.batch, merged);
+            const auto status = write(group);
+            if (!status.ok()) {
+                finish(group, status);
+                continue;
             }
-            rocksdb::WriteOptions options;
-            options.sync = true;
-            const auto status = db->Write(options, &merged);
+            {
+                const std::lock_guard lock(mutex);
+                std::move(group.begin(), group.end(), std::back_inserter(written));
+            }
+            to_sync.notify_one();
+        }
+        {
+            const std::lock_guard lock(mutex);
+            writer_ended = true;
+        }
+        to_sync.notify_one();
+    }
+
+    void sync_loop() {
+        while (true) {
+            Group group;
+            {
+                std::unique_lock lock(mutex);
+                to_sync.wait(lock, [this] { return writer_ended || !written.empty(); });
+                if (written.empty()) {
+                    return;
+                }
+                group.swap(written);
+            }
+            const auto status = db->SyncWAL();
             syncs.fetch_add(1, std::memory_order_relaxed);
-            for (const auto& one : group) {
-                one.done.set(status.ok() ? base::Result<void>(base::ok())
-                                         : base::Result<void>(failure("commit", status)));
+            finish(group, status);
+        }
+    }
+
+    rocksdb::Status write(const Group& group) {
+        if (failed.exchange(false)) {
+            // After a full disk the database takes no writes until it is told to go on.
+            const auto resumed = db->Resume();
+            if (!resumed.ok()) {
+                return resumed;
             }
+        }
+        if (auto fault = base::blocking_fault(base::FaultPoint::Commit); !fault.has_value()) {
+            return rocksdb::Status::IOError(fault.error().message());
+        }
+        rocksdb::WriteBatch merged;
+        for (const auto& one : group) {
+            translate(one.batch, merged);
+        }
+        return db->Write({}, &merged);
+    }
+
+    void finish(const Group& group, const rocksdb::Status& status) {
+        if (!status.ok()) {
+            failed.store(true);
+        }
+        for (const auto& one : group) {
+            one.done.set(status.ok() ? base::Result<void>(base::ok())
+                                     : base::Result<void>(failure("commit", status)));
         }
     }
 };
@@ -135,6 +195,7 @@ struct RocksdbStore::Impl {
 RocksdbStore::RocksdbStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
     async::QueueRegistry::instance().add(impl_->stats);
     impl_->writer = std::thread([raw = impl_.get()] { raw->write_loop(); });
+    impl_->syncer = std::thread([raw = impl_.get()] { raw->sync_loop(); });
 }
 
 RocksdbStore::~RocksdbStore() = default;
@@ -154,6 +215,12 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
     options.max_background_jobs = 2;
     rocksdb::ColumnFamilyOptions family_options;
     family_options.write_buffer_size = 8U << 20;
+    // Most keys that are asked for are not there: a second signature, an event seen before.
+    rocksdb::BlockBasedTableOptions table;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    family_options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    family_options.memtable_whole_key_filtering = true;
+    family_options.memtable_prefix_bloom_size_ratio = 0.05;
 
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t i = 0; i < kKeyspaceCount; ++i) {

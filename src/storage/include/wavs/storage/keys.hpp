@@ -11,6 +11,7 @@ namespace wavs::storage {
 /// Builds keys whose byte order is their order: numbers big-endian, parts appended.
 class KeyWriter {
 public:
+    KeyWriter() { key_.reserve(kFirstCapacity); }
     KeyWriter& bytes(base::ByteView part);
     KeyWriter& text(std::string_view part) { return bytes(base::as_bytes(part)); }
     KeyWriter& u8(std::uint8_t value);
@@ -21,6 +22,7 @@ public:
     base::Bytes get() && { return std::move(key_); }
 
 private:
+    static constexpr std::size_t kFirstCapacity = 96;
     base::Bytes key_;
 };
 

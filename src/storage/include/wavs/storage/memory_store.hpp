@@ -19,12 +19,16 @@ public:
     base::Result<void> write_unsynced(const Batch& batch) override;
     std::uint64_t sync_count() const override;
 
+    /// The next commits fail, as on a full disk.
+    void fail_commits(std::size_t count);
+
 private:
     void apply_locked(const Batch& batch);
 
     mutable std::mutex mutex_;
     std::array<std::map<base::Bytes, base::Bytes>, kKeyspaceCount> tables_;
     std::uint64_t syncs_ = 0;
+    std::size_t failing_ = 0;
 };
 
 }  // namespace wavs::storage

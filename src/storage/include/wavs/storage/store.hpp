@@ -5,6 +5,7 @@
 #include "wavs/base/bytes.hpp"
 #include "wavs/base/result.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,10 +34,12 @@ enum class Keyspace : std::uint8_t {
     PendingUpdates = 14,  ///< ServiceId[32] -> update to be applied
     EventIndex =
         15,  ///< ServiceId[32], workflow id length u8, workflow id, sequence u64-BE -> nothing
-    EventIds = 16,   ///< default event id[20], sequence u64-BE -> nothing
-    ResultIds = 17,  ///< event id[20], sequence u64-BE, response u32-BE -> nothing
+    EventIds = 16,      ///< default event id[20], sequence u64-BE -> nothing
+    ResultIds = 17,     ///< event id[20], sequence u64-BE, response u32-BE -> nothing
+    Transactions = 18,  ///< chain key length u8, chain key, account[20], nonce u64-BE -> record
+    Work = 19,          ///< kind u8, sequence u64-BE, of results response u32-BE -> ServiceId[32]
 };
-inline constexpr std::size_t kKeyspaceCount = 18;
+inline constexpr std::size_t kKeyspaceCount = 20;
 std::string_view to_string(Keyspace keyspace);
 
 /// Changes that become visible and durable together or not at all.
@@ -49,9 +52,23 @@ public:
         base::Bytes value;
     };
 
-    Batch& put(Keyspace keyspace, base::ByteView key, base::ByteView value);
-    Batch& erase(Keyspace keyspace, base::ByteView key);
-    Batch& erase_prefix(Keyspace keyspace, base::ByteView prefix);
+    /// Bytes of its own: taken over from a temporary, copied from anything else.
+    class Blob {
+    public:
+        Blob() = default;
+        Blob(base::Bytes&& bytes) : bytes_(std::move(bytes)) {}
+        template <typename View>
+            requires std::convertible_to<const View&, base::ByteView>
+        Blob(const View& view) : bytes_(base::to_bytes(base::ByteView(view))) {}
+        base::Bytes take() && { return std::move(bytes_); }
+
+    private:
+        base::Bytes bytes_;
+    };
+
+    Batch& put(Keyspace keyspace, Blob key, Blob value);
+    Batch& erase(Keyspace keyspace, Blob key);
+    Batch& erase_prefix(Keyspace keyspace, Blob prefix);
     /// Takes over the operations of `other`, after ours.
     Batch& append(Batch other);
 
