@@ -16,6 +16,7 @@ components=(
     "square operator square/square.cpp"
     "kv operator kv/kv.cpp"
     "simple_aggregator aggregator simple_aggregator/simple_aggregator.cpp"
+    "embedded_aggregator aggregator embedded_aggregator/embedded_aggregator.cpp"
     "probe operator tests/probe/probe.cpp"
 )
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/aggregator/aggregator.hpp"
 
+#include "wavs/async/fault.hpp"
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
@@ -88,6 +89,7 @@ async::Task<void> Aggregator::follow(types::ResultRecord result) {
 }
 
 async::Task<base::Result<void>> Aggregator::follow_to_end(types::ResultRecord result) {
+    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::Follow);
     const auto& config = result.submission.trigger_action.config;
     const auto service = deps_.services(config.service_id);
     const auto* workflow = service ? service->service.find(config.workflow_id) : nullptr;
@@ -291,6 +293,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::send(Posting& posting,
                                     posted.value().text));
         co_return Step::Done;
     }
+    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterReceipt);
     posted_.add();
     WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, posted.value().tx_hash, ""));
     co_return Step::Done;

@@ -13,6 +13,12 @@ constexpr std::size_t kEnvelopeKey = kQueueKey + types::Bytes32::size();
 void put_result(storage::Batch& batch, const types::ResultRecord& result) {
     batch.put(Keyspace::Results, types::result_key(result.event_sequence, result.response_index),
               types::encode(result));
+    const auto work = types::work_key(result.event_sequence, result.response_index);
+    if (types::is_open(result.state)) {
+        batch.put(Keyspace::Work, work, result.submission.trigger_action.config.service_id.view());
+    } else {
+        batch.erase(Keyspace::Work, work);
+    }
 }
 
 }  // namespace

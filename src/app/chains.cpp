@@ -130,7 +130,8 @@ async::Task<base::Result<std::shared_ptr<aggregator::Target>>> Chains::target(
     co_return target;
 }
 
-async::Task<base::Result<std::string>> Chains::service_uri(types::ServiceManager manager) {
+async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
+    types::ServiceManager manager) {
     const auto& key = types::chain_of(manager);
     WAVS_CO_TRY(auto* chain, evm(key));
     const auto* evm_manager = std::get_if<types::EvmManager>(&manager);
@@ -145,8 +146,12 @@ async::Task<base::Result<std::string>> Chains::service_uri(types::ServiceManager
             fmt::format("Config error: No HTTP endpoint configured for chain {}", key.str()),
             "set http_endpoint for the chain");
     }
+    auto client = chain->client();
+    WAVS_CO_TRY(const std::uint64_t block, co_await client.block_number());
     auto managers = chain->service_managers();
-    co_return co_await managers.get_service_uri(evm_manager->address);
+    WAVS_CO_TRY(auto uri, co_await managers.get_service_uri(evm_manager->address,
+                                                            chain_evm::BlockRef::at(block)));
+    co_return dispatcher::ServiceUri{std::move(uri), block};
 }
 
 async::Task<std::map<types::ChainKey, chain_evm::ChainHealth>> Chains::health() {

@@ -33,7 +33,7 @@ public:
     /// Where an aggregator component's submit action goes.
     async::Task<base::Result<std::shared_ptr<aggregator::Target>>> target(
         types::SubmitAction action);
-    async::Task<base::Result<std::string>> service_uri(types::ServiceManager manager);
+    async::Task<base::Result<dispatcher::ServiceUri>> service_uri(types::ServiceManager manager);
     async::Task<std::map<types::ChainKey, chain_evm::ChainHealth>> health();
 
 private:

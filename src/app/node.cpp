@@ -9,6 +9,7 @@
 #include "wavs/http/http_api.hpp"
 #include "wavs/rt/native.hpp"
 #include "wavs/storage/data_dir.hpp"
+#include "wavs/storage/disk_space.hpp"
 #include "wavs/storage/rocksdb_store.hpp"
 #include "wavs/storage/schema.hpp"
 #include "wavs/telemetry/log.hpp"
@@ -16,8 +17,8 @@
 namespace wavs::app {
 namespace {
 
+constexpr auto kDiskCheckEvery = std::chrono::seconds(2);
 constexpr std::size_t kBatchCapacity = 10'000;
-constexpr std::size_t kChangeCapacity = 1'000;
 
 void report_task(telemetry::Metrics& metrics, const async::TaskStatus& task) {
     const bool down = task.state == async::TaskStatus::State::Restarting;
@@ -67,11 +68,11 @@ struct Node::Impl {
           dial{timers, clock, resolver, {}, {}},
           http_client(dial),
           batches(threads.io(), "triggers.batches", kBatchCapacity),
-          uri_changes(threads.io(), "triggers.uri_changes", kChangeCapacity),
           background(strand, "background"),
           supervisor(strand, timers, random,
                      [this](const async::TaskStatus& task) { report_task(metrics, task); }),
-          blobs(config.data / "ca") {}
+          blobs(config.data / "ca"),
+          disk(config.data, config.storage.min_free_bytes) {}
 
     base::Result<void> open_store();
     base::Result<void> build_chains();
@@ -84,6 +85,7 @@ struct Node::Impl {
     async::Task<base::Result<void>> start();
     async::Task<base::Result<void>> check_chains();
     async::Task<void> log_unhealthy_chains();
+    async::Task<base::Result<void>> watch_disk();
     void start_tasks();
     async::Task<void> stop();
 
@@ -99,10 +101,10 @@ struct Node::Impl {
     net::DialContext dial;
     net::HttpClient http_client;
     async::Channel<types::TriggerBatch> batches;
-    async::Channel<types::ServiceUriChange> uri_changes;
     async::TaskGroup background;
     async::Supervisor supervisor;
     storage::BlobStore blobs;
+    storage::DiskSpace disk;
 
     std::unique_ptr<storage::RocksdbStore> store;
     std::unique_ptr<Chains> chains;
@@ -185,7 +187,7 @@ void Node::Impl::build_aggregator() {
 void Node::Impl::build_triggers() {
     triggers::TriggerDeps deps{[this](const types::ChainKey& key) { return chains->link(key); },
                                *store,
-                               {batches, uri_changes},
+                               batches,
                                supervisor,
                                timers,
                                random,
@@ -206,10 +208,13 @@ void Node::Impl::build_dispatcher() {
                                         timers,           random,           metrics};
     services = std::make_unique<dispatcher::Services>(deps, services_options(config), strand);
     dispatcher::DispatcherOptions options;
-    options.workers = config.engine.max_runs;
+    options.max_running = config.engine.max_runs;
+    options.max_running_per_service = config.engine.max_runs_per_service;
+    options.event_retention =
+        std::chrono::duration_cast<std::chrono::seconds>(config.storage.event_retention);
     options.queue_capacity = config.engine.queue_capacity;
     dispatcher = std::make_unique<dispatcher::Dispatcher>(
-        *services, *journal, *engine_port, *submission_port, *aggregator_port, batches, uri_changes,
+        *services, *journal, *engine_port, *submission_port, *aggregator_port, batches, disk, clock,
         timers, metrics, options, runtime.io());
 }
 
@@ -223,11 +228,25 @@ base::Result<void> Node::Impl::build_http() {
     return base::ok();
 }
 
+async::Task<base::Result<void>> Node::Impl::watch_disk() {
+    auto free = metrics.gauge("wavs_disk_free_bytes", "Free space for the data directory");
+    while (true) {
+        WAVS_CO_TRY(co_await async::run_blocking(runtime.blocking(), runtime.io(), [this] {
+            disk.refresh();
+            return base::Result<void>(base::ok());
+        }));
+        free.set(static_cast<double>(disk.free_bytes()));
+        WAVS_CO_TRY(co_await timers.sleep_for(kDiskCheckEvery));
+    }
+}
+
 void Node::Impl::start_tasks() {
     supervisor.run("dispatcher/batches", async::make_strand(runtime.io()),
                    [this] { return dispatcher->run_batches(); });
-    supervisor.run("dispatcher/uri_changes", async::make_strand(runtime.io()),
-                   [this] { return dispatcher->run_uri_changes(); });
+    supervisor.run("dispatcher/retention", async::make_strand(runtime.io()),
+                   [this] { return dispatcher->run_retention(); });
+    supervisor.run("storage/disk_space", async::make_strand(runtime.io()),
+                   [this] { return watch_disk(); });
     supervisor.run("services/uri_checks", async::make_strand(runtime.io()),
                    [this] { return services->run_uri_checks(); });
     supervisor.run("aggregator/clean_up", async::make_strand(runtime.io()),
@@ -264,7 +283,7 @@ async::Task<base::Result<void>> Node::Impl::check_chains() {
 }
 
 async::Task<base::Result<void>> Node::Impl::start() {
-    WAVS_CO_TRY(co_await storage::prepare_schema(*store, {}));
+    WAVS_CO_TRY(co_await storage::prepare_schema(*store, dispatcher::journal_migrations()));
     WAVS_CO_TRY(co_await check_chains());
     WAVS_CO_TRY(co_await journal->open());
     start_tasks();
@@ -285,7 +304,7 @@ async::Task<void> Node::Impl::stop() {
     };
     note(co_await supervisor.stop(grace));
     batches.close();
-    uri_changes.close();
+    note(co_await triggers->stop(grace));
     note(co_await services->stop(grace));
     note(co_await dispatcher->stop(grace));
     note(co_await aggregator->stop(grace));
@@ -319,5 +338,9 @@ base::Result<std::unique_ptr<Node>> Node::create(config::Config config,
 async::Task<base::Result<void>> Node::start() { return impl_->start(); }
 async::Task<void> Node::stop() { return impl_->stop(); }
 std::string Node::url() const { return impl_->http->url(); }
+async::Task<base::Result<void>> Node::trigger(dispatcher::ManualRequest request) {
+    return impl_->dispatcher->trigger(std::move(request));
+}
+const storage::Store& Node::store() const { return *impl_->store; }
 
 }  // namespace wavs::app

@@ -82,20 +82,39 @@ async::Task<base::Result<http::ServiceList>> NodeApi::list_services() {
     co_return list;
 }
 
-http::ServiceState NodeApi::state_of(const types::RegisteredService& service) const {
+namespace {
+
+http::RunState run_state(dispatcher::ServiceHealth::State state) {
     using Health = dispatcher::ServiceHealth::State;
+    switch (state) {
+        case Health::Active:
+            return http::RunState::Active;
+        case Health::Paused:
+            return http::RunState::Paused;
+        case Health::Degraded:
+            return http::RunState::Degraded;
+        case Health::Held:
+            return http::RunState::Held;
+        case Health::WaitingForChain:
+            return http::RunState::WaitingForChain;
+    }
+    return http::RunState::Degraded;
+}
+
+}  // namespace
+
+http::ServiceState NodeApi::state_of(const types::RegisteredService& service) const {
     const auto health = deps_.services.health(service.id);
     http::ServiceState state;
     state.service = service.id;
     state.name = service.service.name;
     state.reason = health.reason;
-    state.state = health.state == Health::Degraded ? http::RunState::Degraded
-                  : health.state == Health::Paused ? http::RunState::Paused
-                                                   : http::RunState::Active;
+    state.state = run_state(health.state);
     for (const auto& [id, workflow] : service.service.workflows) {
         http::WorkflowState one;
         one.workflow = id;
-        one.state = state.state;
+        one.state =
+            state.state == http::RunState::WaitingForChain ? http::RunState::Active : state.state;
         const auto* chain = types::chain_of(workflow.trigger);
         if (chain != nullptr && deps_.chains.configs()->find(*chain) == nullptr) {
             one.state = http::RunState::WaitingForChain;
@@ -127,7 +146,8 @@ base::Result<http::EventInfo> NodeApi::info_of(const types::EventRecord& event) 
     info.state = types::to_string(event.state);
     info.stages.push_back({"event accepted", event.accepted_at, "by " + event.source});
     WAVS_TRY(auto results, deps_.journal.results_of(event.sequence));
-    if (types::is_final(event.state) || event.state == types::EventState::Failed) {
+    if (types::is_final(event.state) ||
+        types::work_of(event.state) == types::WorkKind::FailedEvent) {
         const bool is_signed = event.state == types::EventState::Done && !results.empty();
         info.stages.push_back({is_signed ? "component ran, signed" : "run " + info.state,
                                event.updated_at, event.reason});
@@ -154,6 +174,25 @@ async::Task<base::Result<std::vector<http::EventInfo>>> NodeApi::latest_events()
         out.push_back(std::move(info));
     }
     co_return out;
+}
+
+async::Task<base::Result<std::vector<http::EventInfo>>> NodeApi::failed_events() {
+    constexpr std::size_t kEvents = 1'000;
+    WAVS_CO_TRY(auto failed, deps_.journal.work(types::WorkKind::FailedEvent, kEvents));
+    std::vector<http::EventInfo> out;
+    for (const auto& one : failed) {
+        WAVS_CO_TRY(const auto event, deps_.journal.event(one.sequence));
+        if (event) {
+            WAVS_CO_TRY(auto info, info_of(*event));
+            out.push_back(std::move(info));
+        }
+    }
+    co_return out;
+}
+
+async::Task<base::Result<void>> NodeApi::settle_failed(std::uint64_t sequence, FailedEvent what) {
+    co_return co_await (what == FailedEvent::Retry ? deps_.dispatcher.retry(sequence)
+                                                   : deps_.dispatcher.skip(sequence));
 }
 
 async::Task<base::Result<std::optional<types::NamedChainConfig>>> NodeApi::find_chain(

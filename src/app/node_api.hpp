@@ -43,6 +43,9 @@ public:
     async::Task<base::Result<http::ServiceList>> list_services() override;
     async::Task<base::Result<std::vector<http::ServiceState>>> service_states() override;
     async::Task<base::Result<std::vector<http::EventInfo>>> latest_events() override;
+    async::Task<base::Result<std::vector<http::EventInfo>>> failed_events() override;
+    async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,
+                                                  FailedEvent what) override;
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override;
     async::Task<base::Result<std::optional<types::Service>>> find_service(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include "embedded_aggregator.hpp"
 #include "wavs/crypto/hd_key.hpp"
 #include "wavs/crypto/mnemonic.hpp"
 
@@ -39,6 +40,7 @@ engine::Options engine_options(const config::Config& config,
     options.data = config.data;
     options.environment = std::move(environment);
     options.env_bindings = config.env_bindings;
+    options.embedded_aggregator = embedded_aggregator();
     return options;
 }
 
@@ -57,6 +59,7 @@ dispatcher::ServicesOptions services_options(const config::Config& config) {
     dispatcher::ServicesOptions options;
     options.manifest = manifest_options(config);
     options.uri_poll = config.service_uri_poll;
+    options.update_hold = config.update_hold;
     return options;
 }
 

@@ -24,9 +24,7 @@ std::vector<Needed> needed_by(const types::Service& service) {
     for (const auto& [id, workflow] : service.workflows) {
         out.push_back({&workflow.component, engine::World::Operator});
         if (const auto* aggregator = workflow.aggregator()) {
-            if (!types::is_embedded_aggregator(aggregator->component)) {
-                out.push_back({&aggregator->component, engine::World::Aggregator});
-            }
+            out.push_back({&aggregator->component, engine::World::Aggregator});
         }
     }
     return out;
@@ -104,8 +102,9 @@ async::Task<base::Result<void>> AggregatorBinding::submit(types::ResultRecord re
     co_return co_await aggregator_.submit(std::move(result));
 }
 
-async::Task<base::Result<void>> TriggerBinding::set_service(types::RegisteredServicePtr service) {
-    co_return co_await triggers_.set_service(std::move(service));
+async::Task<std::map<types::ServiceId, base::Error>> TriggerBinding::set_services(
+    std::vector<types::RegisteredServicePtr> services) {
+    co_return co_await triggers_.set_services(std::move(services));
 }
 
 async::Task<void> TriggerBinding::remove_service(types::ServiceId service) {
@@ -121,7 +120,8 @@ async::Task<base::Result<void>> SourcesBinding::component(types::ComponentSource
     co_return co_await sources_.make_available(std::move(source));
 }
 
-async::Task<base::Result<std::string>> ManagerBinding::service_uri(types::ServiceManager manager) {
+async::Task<base::Result<dispatcher::ServiceUri>> ManagerBinding::service_uri(
+    types::ServiceManager manager) {
     co_return co_await chains_.service_uri(std::move(manager));
 }
 

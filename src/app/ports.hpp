@@ -54,8 +54,15 @@ private:
 class TriggerBinding final : public dispatcher::TriggerPort {
 public:
     explicit TriggerBinding(triggers::TriggerManager& triggers) : triggers_(triggers) {}
-    async::Task<base::Result<void>> set_service(types::RegisteredServicePtr service) override;
+    async::Task<std::map<types::ServiceId, base::Error>> set_services(
+        std::vector<types::RegisteredServicePtr> services) override;
     async::Task<void> remove_service(types::ServiceId service) override;
+    void resume(const types::ServiceId& service, types::ChainPosition at) override {
+        triggers_.resume(service, at);
+    }
+    bool has_read(const types::ChainKey& chain, std::uint64_t block) const override {
+        return triggers_.has_read(chain, block);
+    }
 
 private:
     triggers::TriggerManager& triggers_;
@@ -74,7 +81,8 @@ private:
 class ManagerBinding final : public dispatcher::ManagerPort {
 public:
     explicit ManagerBinding(Chains& chains) : chains_(chains) {}
-    async::Task<base::Result<std::string>> service_uri(types::ServiceManager manager) override;
+    async::Task<base::Result<dispatcher::ServiceUri>> service_uri(
+        types::ServiceManager manager) override;
 
 private:
     Chains& chains_;

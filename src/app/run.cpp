@@ -2,6 +2,7 @@
 #include "wavs/app/run.hpp"
 
 #include "wavs/app/node.hpp"
+#include "wavs/base/fault.hpp"
 #include "wavs/base/version.hpp"
 #include "wavs/config/load.hpp"
 #include "wavs/crypto/keyring.hpp"
@@ -51,6 +52,17 @@ async::Task<int> serve(Node& node) {
 int serve_until_signal(config::LoadedNode loaded) {
     for (const auto& warning : loaded.warnings) {
         telemetry::log_warn("config", warning);
+    }
+    if (const char* faults = std::getenv("WAVS_FAULT"); faults != nullptr && *faults != '\0') {
+        if (!loaded.config.dev_endpoints_enabled) {
+            print(stderr, "wavs: WAVS_FAULT is for tests: it needs dev_endpoints_enabled\n");
+            return kConfigError;
+        }
+        if (auto armed = base::Faults::instance().arm(faults); !armed.has_value()) {
+            print(stderr, "wavs: " + armed.error().full_text() + "\n");
+            return kConfigError;
+        }
+        telemetry::log_warn("app", "faults are armed", {{"faults", faults}});
     }
     async::Runtime runtime({.io_threads = 2, .blocking_threads = 4});
     auto node = Node::create(std::move(loaded.config), std::move(loaded.environment), runtime);

@@ -48,11 +48,11 @@ std::string quorum_text(const QuorumWeights& weights) {
 }  // namespace
 
 async::Task<base::Result<base::Bytes>> ServiceManagerClient::read(types::EvmAddress contract,
-                                                                  base::Bytes call) {
+                                                                  base::Bytes call, BlockRef at) {
     CallRequest request;
     request.to = contract;
     request.data = std::move(call);
-    auto outcome = co_await client_.call(std::move(request));
+    auto outcome = co_await client_.call(std::move(request), at);
     if (!outcome.has_value()) {
         co_return std::move(outcome.error());
     }
@@ -65,8 +65,8 @@ async::Task<base::Result<base::Bytes>> ServiceManagerClient::read(types::EvmAddr
 }
 
 async::Task<base::Result<std::string>> ServiceManagerClient::get_service_uri(
-    types::EvmAddress manager) {
-    WAVS_CO_TRY(auto data, co_await read(manager, encode_call(fn::kGetServiceUri)));
+    types::EvmAddress manager, BlockRef at) {
+    WAVS_CO_TRY(auto data, co_await read(manager, encode_call(fn::kGetServiceUri), at));
     auto uri = decode_string(data);
     if (!uri.has_value()) {
         co_return base::Error(

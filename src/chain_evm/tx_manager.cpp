@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/chain_evm/tx_manager.hpp"
+#include "wavs/async/fault.hpp"
 
 #include "tx_flow.hpp"
 #include "wavs/crypto/signature.hpp"
@@ -150,8 +151,10 @@ async::Task<base::Result<std::uint64_t>> TxManager::Impl::next_free_nonce() {
 }
 
 async::Task<base::Result<Delivery>> TxManager::Impl::deliver(SignedTransaction tx) {
+    WAVS_CO_FAULT(timers, base::FaultPoint::BeforeSend);
     auto sent = co_await client.send_raw(tx.raw);
     if (sent.has_value()) {
+        WAVS_CO_FAULT(timers, base::FaultPoint::AfterSend);
         co_return Delivery::Accepted;
     }
     const auto& text = sent.error().message();

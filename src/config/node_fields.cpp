@@ -72,8 +72,8 @@ void add_services(Fields<C>& out) {
                            "how often a manager's service URI is asked for, besides its events; 0 "
                            "= never"));
     out.push_back(field<C>("update_hold_secs", path(&C::update_hold),
-                           "how long later events of the chain wait for the manifest of an update",
-                           kLater));
+                           "how long later events of the manager's chain wait for the manifest of "
+                           "an update"));
     out.push_back(field<C>("permission_policy", path(&C::permission_policy),
                            "an update that asks for more permissions: take it, or hold the old "
                            "version until the operator agrees",
@@ -195,10 +195,10 @@ void add_fetch_and_storage(Fields<C>& out) {
           "do not fetch from private, loopback, link-local and metadata addresses");
     later("fetch.allow_private", path(&C::fetch, &F::allow_private),
           "exceptions, as for `engine.allow_private`");
-    later("storage.event_retention", path(&C::storage, &S::event_retention),
-          "how long finished events are kept; at least `aggregator.burned_queue_ttl_secs`");
-    later("storage.min_free_bytes", path(&C::storage, &S::min_free_bytes),
-          "free disk space below which no new events are taken");
+    add("storage.event_retention", path(&C::storage, &S::event_retention),
+        "how long finished events are kept; at least `aggregator.burned_queue_ttl_secs`");
+    add("storage.min_free_bytes", path(&C::storage, &S::min_free_bytes),
+        "free disk space below which no new events are taken");
 }
 
 }  // namespace

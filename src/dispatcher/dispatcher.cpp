@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/dispatcher/dispatcher.hpp"
 
+#include "job_queue.hpp"
+#include "wavs/async/fault.hpp"
 #include "wavs/telemetry/log.hpp"
 
 namespace wavs::dispatcher {
@@ -8,6 +10,9 @@ namespace {
 
 // So many batches of the sources share one commit at most.
 constexpr std::size_t kBatchesPerCommit = 256;
+constexpr auto kDiskPoll = std::chrono::seconds(1);
+constexpr auto kPruneEvery = std::chrono::minutes(10);
+constexpr std::size_t kEventsPerPruning = 1'000;
 
 base::Error not_found(const types::TriggerConfig& config,
                       const types::RegisteredServicePtr& service) {
@@ -21,6 +26,19 @@ base::Error not_found(const types::TriggerConfig& config,
                         config.workflow_id.str())};
 }
 
+// One of the places the queue limits runs to.
+class RunPlace {
+public:
+    RunPlace(JobQueue& jobs, const types::ServiceId& service) : jobs_(jobs), service_(service) {}
+    ~RunPlace() { jobs_.done(service_); }
+    RunPlace(const RunPlace&) = delete;
+    RunPlace& operator=(const RunPlace&) = delete;
+
+private:
+    JobQueue& jobs_;
+    types::ServiceId service_;
+};
+
 // Faults of the host, and running out of time on a busy machine, may not happen again.
 bool worth_a_second_run(const base::Error& error) {
     return error.kind() == base::ErrorKind::Unavailable || error.kind() == base::ErrorKind::Bug ||
@@ -31,119 +49,201 @@ bool worth_a_second_run(const base::Error& error) {
 
 Dispatcher::Dispatcher(Services& services, Journal& journal, EnginePort& engine,
                        SubmissionPort& submission, AggregatorPort& aggregator,
-                       async::Channel<types::TriggerBatch>& batches,
-                       async::Channel<types::ServiceUriChange>& changes, async::Timers& timers,
-                       telemetry::Metrics& metrics, DispatcherOptions options,
-                       async::Executor executor)
+                       async::Channel<types::TriggerBatch>& batches, const storage::DiskSpace& disk,
+                       const base::Clock& clock, async::Timers& timers, telemetry::Metrics& metrics,
+                       DispatcherOptions options, async::Executor executor)
     : services_(services),
       journal_(journal),
       engine_(engine),
       submission_(submission),
       aggregator_(aggregator),
       batches_(batches),
-      changes_(changes),
+      disk_(disk),
+      clock_(clock),
       timers_(timers),
       metrics_(metrics),
       options_(options),
       executor_(std::move(executor)),
       done_(metrics.counter("wavs_events_done_total", "Events whose run ended well")),
       failed_(metrics.counter("wavs_events_failed_total", "Events whose run failed")),
-      jobs_(executor_, "dispatcher.jobs", options.queue_capacity),
+      jobs_(std::make_unique<JobQueue>(executor_,
+                                       JobQueueOptions{options.queue_capacity, options.max_running,
+                                                       options.max_running_per_service},
+                                       [this](std::uint64_t sequence) { return load(sequence); })),
       workers_(async::make_strand(executor_), "dispatcher",
                [](std::string_view task, std::string_view what) {
                    telemetry::log_error("dispatcher", "a worker threw",
                                         {{"task", task}, {"what", what}});
                }) {}
 
+Dispatcher::~Dispatcher() = default;
+
 async::Task<base::Result<void>> Dispatcher::start() {
-    for (std::size_t i = 0; i < options_.workers; ++i) {
+    for (std::size_t i = 0; i < options_.max_running * options_.storing_per_running; ++i) {
         workers_.spawn_on(async::make_strand(executor_), "worker", work());
     }
-    WAVS_CO_TRY(auto results, journal_.unfinished_results());
-    for (auto& result : results) {
-        WAVS_CO_TRY(co_await aggregator_.submit(std::move(result)));
-    }
-    WAVS_CO_TRY(auto events, journal_.unfinished_events());
-    for (auto& event : events) {
-        auto revision = services_.revision(event.action.config.service_id, event.revision);
-        if (!revision.has_value() || !revision.value()) {
-            WAVS_CO_TRY(co_await journal_.set_state(std::move(event), types::EventState::Skipped,
-                                                    "its service is not registered any more"));
-            continue;
-        }
-        auto shared = std::make_shared<const types::EventRecord>(std::move(event));
-        types::EventJob job{std::move(revision.value()), std::move(shared)};
-        WAVS_CO_TRY(co_await jobs_.send(std::move(job)));
-    }
+    WAVS_CO_TRY(auto results, journal_.work(types::WorkKind::OpenResult));
+    WAVS_CO_TRY(const auto events, journal_.work(types::WorkKind::OpenEvent));
     if (!results.empty() || !events.empty()) {
         telemetry::log_info("dispatcher", "unfinished work goes on",
                             {{"events", events.size()}, {"results", results.size()}});
     }
+    for (const auto& event : events) {
+        jobs_->push(event.service, event.sequence);
+    }
+    workers_.spawn("resume results", resume_results(std::move(results)));
     co_return base::ok();
 }
 
+async::Task<void> Dispatcher::resume_results(std::vector<Journal::Work> open) {
+    for (const auto& work : open) {
+        auto results = journal_.open_results(work.sequence);
+        if (!results.has_value()) {
+            telemetry::log_failure(telemetry::Level::Error, "dispatcher",
+                                   "a result cannot be read, it waits for the next start",
+                                   results.error(), {{"sequence", work.sequence}});
+            continue;
+        }
+        for (auto& result : results.value()) {
+            auto taken = co_await aggregator_.submit(std::move(result));
+            if (!taken.has_value()) {
+                co_return;
+            }
+        }
+    }
+}
+
+base::Result<Dispatcher::Job> Dispatcher::load(std::uint64_t sequence) {
+    WAVS_TRY(auto event, journal_.event(sequence));
+    if (!event || types::work_of(event->state) != types::WorkKind::OpenEvent) {
+        return Job();
+    }
+    WAVS_TRY(auto revision, services_.revision(event->action.config.service_id, event->revision));
+    auto job = std::make_shared<types::EventJob>();
+    job->service = std::move(revision);
+    job->event = std::make_shared<const types::EventRecord>(std::move(*event));
+    return Job(std::move(job));
+}
+
 async::Task<std::vector<std::string>> Dispatcher::stop(base::Duration deadline) {
-    jobs_.close();
+    jobs_->close();
     co_return co_await workers_.stop(timers_, deadline);
 }
 
 async::Task<base::Result<void>> Dispatcher::run_batches() {
     while (true) {
-        WAVS_CO_TRY(auto batch, co_await batches_.receive());
-        for (std::size_t i = 1; i < kBatchesPerCommit; ++i) {
-            auto more = batches_.try_receive();
-            if (!more) {
-                break;
-            }
-            if (more->source != batch.source) {
-                WAVS_CO_TRY(co_await accept(std::move(batch)));
-                batch = std::move(*more);
-                continue;
-            }
-            std::move(more->actions.begin(), more->actions.end(),
-                      std::back_inserter(batch.actions));
-            std::move(more->positions.begin(), more->positions.end(),
-                      std::back_inserter(batch.positions));
+        if (unaccepted_.empty()) {
+            WAVS_CO_TRY(auto batch, co_await batches_.receive());
+            unaccepted_.push_back(std::move(batch));
         }
-        WAVS_CO_TRY(co_await accept(std::move(batch)));
+        gather();
+        if (!unaccepted_.front().events.empty()) {
+            WAVS_CO_FAULT(timers_, base::FaultPoint::Batches);
+        }
+        WAVS_CO_TRY(co_await accept(unaccepted_.front()));
+        unaccepted_.pop_front();
     }
 }
 
-async::Task<base::Result<void>> Dispatcher::accept(types::TriggerBatch batch) {
+// What has arrived meanwhile joins the first batch, as long as it is of the same source.
+void Dispatcher::gather() {
+    auto& batch = unaccepted_.front();
+    for (std::size_t i = 1;
+         i < kBatchesPerCommit && batch.changes.empty() && unaccepted_.size() == 1; ++i) {
+        auto more = batches_.try_receive();
+        if (!more) {
+            return;
+        }
+        if (more->source != batch.source) {
+            unaccepted_.push_back(std::move(*more));
+            return;
+        }
+        std::move(more->events.begin(), more->events.end(), std::back_inserter(batch.events));
+        std::move(more->positions.begin(), more->positions.end(),
+                  std::back_inserter(batch.positions));
+        batch.changes = std::move(more->changes);
+    }
+}
+
+async::Task<base::Result<void>> Dispatcher::wait_for_disk() {
+    if (!disk_.low()) {
+        co_return base::ok();
+    }
+    telemetry::log_error("dispatcher", "the disk is low: no new events are taken",
+                         {{"free_bytes", disk_.free_bytes()},
+                          {"min_free_bytes", disk_.watermark()},
+                          {"remedy", "free space on the disk of the data directory"}});
+    while (disk_.low()) {
+        WAVS_CO_TRY(co_await timers_.sleep_for(kDiskPoll));
+    }
+    telemetry::log_info("dispatcher", "the disk has room again");
+    co_return base::ok();
+}
+
+telemetry::Counter& Dispatcher::fired(const types::TriggerData& data) {
+    const auto type = types::metric_name(data);
+    const std::lock_guard lock(mutex_);
+    const auto found = fired_.find(type);
+    if (found != fired_.end()) {
+        return found->second;
+    }
+    auto counter = metrics_.counter("wavs_triggers_fired_total", "Events accepted",
+                                    {{"type", std::string(type)}});
+    return fired_.emplace(type, std::move(counter)).first->second;
+}
+
+async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& batch) {
+    if (!batch.events.empty()) {
+        WAVS_CO_TRY(co_await wait_for_disk());
+    }
     std::vector<Journal::Accept> events;
-    for (const auto& action : batch.actions) {
-        const auto service = services_.find(action.config.service_id);
-        if (!service || !service->active() ||
-            service->service.find(action.config.workflow_id) == nullptr) {
-            telemetry::log_debug("dispatcher", "event dropped: its workflow is not active",
+    std::map<types::ServiceDigest, types::RegisteredServicePtr> revisions;
+    for (const auto& [service, action] : batch.events) {
+        const auto current = services_.find(action.config.service_id);
+        if (!current || !current->active()) {
+            telemetry::log_debug("dispatcher", "event dropped: its service is not active",
                                  {{"service", types::to_string(action.config.service_id)},
                                   {"workflow", action.config.workflow_id.str()}});
             continue;
         }
-        metrics_
-            .counter("wavs_triggers_fired_total", "Events accepted",
-                     {{"type", std::string(types::metric_name(action.data))}})
-            .add();
         events.push_back({&action, service->digest});
+        revisions[service->digest] = service;
     }
     WAVS_CO_TRY(auto records,
-                co_await journal_.accept(std::move(events), batch.source,
-                                         std::move(batch.positions), Journal::Repeats::DropKnown));
+                co_await journal_.accept(std::move(events), batch.source, batch.positions,
+                                         Journal::Repeats::DropKnown));
+    if (!records.empty()) {
+        WAVS_CO_FAULT(timers_, base::FaultPoint::AfterAccept);
+    }
     for (auto& record : records) {
-        auto service = services_.find(record.action.config.service_id);
-        if (service) {
-            auto shared = std::make_shared<const types::EventRecord>(std::move(record));
-            types::EventJob job{std::move(service), std::move(shared)};
-            WAVS_CO_TRY(co_await jobs_.send(std::move(job)));
-        }
+        fired(record.action.data).add();
+        auto shared = std::make_shared<const types::EventRecord>(std::move(record));
+        jobs_->push(std::make_shared<const types::EventJob>(
+            types::EventJob{revisions.at(shared->revision), shared}));
+    }
+    for (const auto& change : batch.changes) {
+        services_.announce(change);
     }
     co_return base::ok();
 }
 
-async::Task<base::Result<void>> Dispatcher::run_uri_changes() {
+async::Task<base::Result<void>> Dispatcher::run_retention() {
+    const auto age =
+        static_cast<std::uint64_t>(options_.event_retention.count()) * 1'000'000'000ULL;
     while (true) {
-        WAVS_CO_TRY(auto change, co_await changes_.receive());
-        services_.announce(std::move(change));
+        const auto now = clock_.wall_now().nanos;
+        std::optional<std::uint64_t> from = 0;
+        std::size_t erased = 0;
+        while (from && now > age) {
+            WAVS_CO_TRY(const auto pruned,
+                        co_await journal_.prune({now - age}, *from, kEventsPerPruning));
+            from = pruned.next;
+            erased += pruned.events;
+        }
+        if (erased > 0) {
+            telemetry::log_info("dispatcher", "old events erased", {{"events", erased}});
+        }
+        WAVS_CO_TRY(co_await timers_.sleep_for(kPruneEvery));
     }
 }
 
@@ -157,11 +257,25 @@ async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
         co_return base::Error(base::ErrorKind::Conflict, "service_paused", "service is paused",
                               "publish a manifest with status active");
     }
-    metrics_.counter("wavs_triggers_fired_total", "Events accepted", {{"type", "manual"}})
-        .add(static_cast<double>(request.count));
+    if (disk_.low()) {
+        co_return base::Error(
+            base::ErrorKind::Unavailable, "disk_low",
+            fmt::format("the disk has {} bytes left, below min_free_bytes = {}: no new events",
+                        disk_.free_bytes(), disk_.watermark()),
+            "free space on the disk of the data directory");
+    }
+    if (jobs_->waiting(config.service_id) + request.count > options_.queue_capacity) {
+        co_return base::Error(
+            base::ErrorKind::Overloaded, "queue_full",
+            fmt::format("{} events of service {} wait already", jobs_->waiting(config.service_id),
+                        types::to_string(config.service_id)),
+            "try again later");
+    }
     const std::vector<Journal::Accept> events(request.count, {&request.action, service->digest});
     WAVS_CO_TRY(auto records,
                 co_await journal_.accept(events, "manual", {}, Journal::Repeats::Accept));
+    WAVS_CO_FAULT(timers_, base::FaultPoint::AfterAccept);
+    fired(request.action.data).add(static_cast<double>(records.size()));
     std::vector<async::OneShot<Outcome>> outcomes;
     for (auto& record : records) {
         if (request.wait == ManualRequest::Wait::UntilRun) {
@@ -170,8 +284,7 @@ async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
             waiting_.emplace(record.sequence, outcomes.back());
         }
         auto shared = std::make_shared<const types::EventRecord>(std::move(record));
-        types::EventJob job{service, std::move(shared)};
-        WAVS_CO_TRY(co_await jobs_.send(std::move(job)));
+        jobs_->push(std::make_shared<const types::EventJob>(types::EventJob{service, shared}));
     }
     Outcome first = base::ok();
     for (auto& outcome : outcomes) {
@@ -185,80 +298,133 @@ async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
 
 async::Task<void> Dispatcher::work() {
     while (true) {
-        auto job = co_await jobs_.receive();
-        if (!job.has_value()) {
+        auto taken = co_await jobs_->take();
+        if (!taken.has_value()) {
             co_return;
         }
-        co_await process(std::move(job.value()));
+        const auto job = std::move(taken.value());
+        auto outcome = co_await process(job);
+        if (outcome.has_value()) {
+            done_.add();
+            remember(*job, std::nullopt);
+        } else if (outcome.error().kind() != base::ErrorKind::Cancelled) {
+            co_await fail(job, outcome.error());
+        }
+        ended(job->event->sequence, outcome);
     }
 }
 
-async::Task<void> Dispatcher::process(types::EventJob job) {
-    auto outcome = co_await run_and_sign(job);
-    if (outcome.has_value()) {
-        done_.add();
-        remember(job, std::nullopt);
-    } else if (outcome.error().kind() != base::ErrorKind::Cancelled) {
-        co_await fail(job, outcome.error());
+async::Task<base::Result<void>> Dispatcher::process(Job job) {
+    // The place is given up before the outcome is stored, so that a run does not wait for the disk.
+    std::optional<RunPlace> place(std::in_place, *jobs_, job->event->action.config.service_id);
+    WAVS_CO_FAULT(timers_, base::FaultPoint::Worker);
+    const auto current = services_.find(job->event->action.config.service_id);
+    if (!job->service || !current) {
+        co_return co_await skip_job(std::move(job), "its service is not registered any more");
     }
-    ended(job.event->sequence, outcome);
+    if (!current->active()) {
+        co_return co_await skip_job(std::move(job), "the service was paused");
+    }
+    if (job->workflow() == nullptr) {
+        co_return co_await skip_job(std::move(job), "the workflow is gone");
+    }
+    WAVS_CO_TRY(auto run, co_await run_and_sign(job));
+    place.reset();
+    co_return co_await store(std::move(job), std::move(run));
 }
 
-async::Task<base::Result<void>> Dispatcher::run_and_sign(types::EventJob job) {
-    auto current = services_.find(job.service->id);
-    if (!current || !current->active() || job.workflow() == nullptr) {
-        const std::string reason = !current             ? "the service was removed"
-                                   : !current->active() ? "the service was paused"
-                                                        : "the workflow is gone";
-        co_return co_await journal_.set_state(*job.event, types::EventState::Skipped, reason);
-    }
+async::Task<base::Result<SignedRun>> Dispatcher::run_and_sign(Job job) {
     WAVS_CO_TRY(auto responses, co_await run_component(job));
-    current = services_.find(job.service->id);
+    WAVS_CO_FAULT(timers_, base::FaultPoint::AfterRun);
+    const auto current = services_.find(job->service->id);
     if (!current || !current->active()) {
-        co_return co_await journal_.set_state(*job.event, types::EventState::Skipped,
-                                              "the service was paused or removed during the run");
+        SignedRun nothing;
+        nothing.skipped = "the service was paused or removed during the run";
+        co_return std::move(nothing);
     }
-    WAVS_CO_TRY(auto signed_run, co_await submission_.sign(job, current, std::move(responses)));
-    auto stored =
-        co_await journal_.finish(*job.event, signed_run.results, std::move(signed_run.batch));
-    signed_run.hold.reset();
+    WAVS_CO_TRY(auto run, co_await submission_.sign(*job, current, std::move(responses)));
+    WAVS_CO_FAULT(timers_, base::FaultPoint::AfterSign);
+    co_return std::move(run);
+}
+
+async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
+    if (!run.skipped.empty()) {
+        co_return co_await skip_job(std::move(job), std::move(run.skipped));
+    }
+    auto stored = co_await journal_.finish(*job->event, run.results, std::move(run.batch));
+    run.hold.reset();
     WAVS_CO_TRY(std::move(stored));
-    for (auto& result : signed_run.results) {
+    for (auto& result : run.results) {
         WAVS_CO_TRY(co_await aggregator_.submit(std::move(result)));
     }
     co_return base::ok();
 }
 
-async::Task<base::Result<std::vector<types::WasmResponse>>> Dispatcher::run_component(
-    types::EventJob job) {
-    auto responses = co_await engine_.run(job);
+async::Task<base::Result<void>> Dispatcher::skip_job(Job job, std::string reason) {
+    co_return co_await journal_.set_state(*job->event, types::EventState::Skipped,
+                                          std::move(reason));
+}
+
+async::Task<base::Result<std::vector<types::WasmResponse>>> Dispatcher::run_component(Job job) {
+    auto responses = co_await engine_.run(*job);
     if (responses.has_value() || !worth_a_second_run(responses.error())) {
         co_return std::move(responses);
     }
     telemetry::log_failure(telemetry::Level::Warn, "dispatcher", "run failed, once more",
                            responses.error(),
-                           {{"event", types::to_string(job.event->default_event_id)}});
-    co_return co_await engine_.run(job);
+                           {{"event", types::to_string(job->event->default_event_id)}});
+    co_return co_await engine_.run(*job);
 }
 
-async::Task<void> Dispatcher::fail(const types::EventJob& job, const base::Error& error) {
+async::Task<void> Dispatcher::fail(Job job, base::Error error) {
     failed_.add();
-    remember(job, error.full_text());
+    remember(*job, error.full_text());
     telemetry::log_failure(telemetry::Level::Error, "dispatcher", "event failed", error,
-                           {{"service", types::to_string(job.service->id)},
-                            {"workflow", job.event->action.config.workflow_id.str()},
-                            {"event", types::to_string(job.event->default_event_id)},
-                            {"trace", types::to_string(job.event->trace_id)}});
-    auto record = *job.event;
-    ++record.attempts;
-    auto stored = co_await journal_.set_state(std::move(record), types::EventState::Failed,
-                                              error.full_text());
+                           {{"service", types::to_string(job->event->action.config.service_id)},
+                            {"workflow", job->event->action.config.workflow_id.str()},
+                            {"event", types::to_string(job->event->default_event_id)},
+                            {"trace", types::to_string(job->event->trace_id)}});
+    auto record = *job->event;
+    const bool too_often = ++record.attempts >= options_.max_attempts;
+    auto stored = co_await journal_.set_state(
+        std::move(record), too_often ? types::EventState::Parked : types::EventState::Failed,
+        error.full_text());
     if (!stored.has_value()) {
         telemetry::log_failure(
             telemetry::Level::Error, "dispatcher",
             "the failure of an event is not stored, it will run again after a restart",
-            stored.error(), {{"event", types::to_string(job.event->default_event_id)}});
+            stored.error(), {{"event", types::to_string(job->event->default_event_id)}});
     }
+}
+
+base::Result<types::EventRecord> Dispatcher::failed_event(std::uint64_t sequence) const {
+    WAVS_TRY(auto event, journal_.event(sequence));
+    if (!event) {
+        return base::Error(base::ErrorKind::NotFound, "event_unknown",
+                           fmt::format("no event {} on this node", sequence),
+                           "GET /node/events?state=failed lists those that failed");
+    }
+    if (types::work_of(event->state) != types::WorkKind::FailedEvent) {
+        return base::Error(base::ErrorKind::Conflict, "event_not_failed",
+                           fmt::format("event {} is {}, only failed and parked events can be run "
+                                       "again or skipped",
+                                       sequence, types::to_string(event->state)));
+    }
+    return std::move(*event);
+}
+
+async::Task<base::Result<void>> Dispatcher::retry(std::uint64_t sequence) {
+    WAVS_CO_TRY(auto event, failed_event(sequence));
+    const auto service = event.action.config.service_id;
+    WAVS_CO_TRY(co_await journal_.set_state(std::move(event), types::EventState::Accepted, ""));
+    jobs_->push(service, sequence);
+    co_return base::ok();
+}
+
+async::Task<base::Result<void>> Dispatcher::skip(std::uint64_t sequence) {
+    WAVS_CO_TRY(auto event, failed_event(sequence));
+    co_return co_await journal_.set_state(std::move(event), types::EventState::Skipped,
+                                          "given up by the operator");
 }
 
 void Dispatcher::ended(std::uint64_t sequence, const Outcome& outcome) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace wavs::dispatcher {
 namespace {
@@ -31,17 +32,48 @@ base::Bytes id_key(const types::EventId& id, std::uint64_t sequence) {
     return storage::KeyWriter().bytes(id.view()).u64(sequence).get();
 }
 
-void put_event(storage::Batch& batch, const types::EventRecord& event) {
+// The record, and its place in the index of work moved from where it was in state `before`.
+void put_event(storage::Batch& batch, const types::EventRecord& event, types::EventState before) {
     batch.put(Keyspace::Events, types::event_key(event.sequence), types::encode(event));
+    const auto from = types::work_of(before);
+    const auto to = types::work_of(event.state);
+    if (from && from != to) {
+        batch.erase(Keyspace::Work, types::work_key(*from, event.sequence));
+    }
+    if (to && from != to) {
+        batch.put(Keyspace::Work, types::work_key(*to, event.sequence),
+                  event.action.config.service_id.view());
+    }
 }
 
-bool is_open(types::EventState state) {
-    return state == types::EventState::Accepted || state == types::EventState::Running;
+void put_result(storage::Batch& batch, const types::ResultRecord& result) {
+    batch.put(Keyspace::Results, types::result_key(result.event_sequence, result.response_index),
+              types::encode(result));
+    const auto key = types::work_key(result.event_sequence, result.response_index);
+    if (types::is_open(result.state)) {
+        batch.put(Keyspace::Work, key, result.submission.trigger_action.config.service_id.view());
+    } else {
+        batch.erase(Keyspace::Work, key);
+    }
 }
 
-bool is_open(types::ResultState state) {
-    return state == types::ResultState::Signed || state == types::ResultState::Collecting ||
-           state == types::ResultState::Submitting || state == types::ResultState::Waiting;
+void erase_event(storage::Batch& batch, const types::EventRecord& event) {
+    const auto sequence = event.sequence;
+    batch.erase(Keyspace::Events, types::event_key(sequence));
+    batch.erase(Keyspace::EventIds, id_key(event.default_event_id, sequence));
+    batch.erase(Keyspace::EventIndex, index_key(event.action.config.service_id,
+                                                event.action.config.workflow_id, sequence));
+    if (const auto kind = types::work_of(event.state)) {
+        batch.erase(Keyspace::Work, types::work_key(*kind, sequence));
+    }
+}
+
+base::Bytes result_id_key(const types::ResultRecord& result) {
+    return storage::KeyWriter()
+        .bytes(result.submission.event_id.view())
+        .u64(result.event_sequence)
+        .u32(result.response_index)
+        .get();
 }
 
 }  // namespace
@@ -101,7 +133,9 @@ async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
                 continue;
             }
         }
-        put_event(batch, record);
+        batch.put(Keyspace::Events, types::event_key(sequence), types::encode(record));
+        batch.put(Keyspace::Work, types::work_key(types::WorkKind::OpenEvent, sequence),
+                  record.action.config.service_id.view());
         batch.put(Keyspace::EventIds, id_key(record.default_event_id, sequence), {});
         batch.put(
             Keyspace::EventIndex,
@@ -122,57 +156,50 @@ async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
 async::Task<base::Result<void>> Journal::finish(types::EventRecord event,
                                                 const std::vector<types::ResultRecord>& results,
                                                 storage::Batch batch) {
-    event.state = types::EventState::Done;
+    const auto before = std::exchange(event.state, types::EventState::Done);
     event.updated_at = clock_.wall_now();
     event.reason.clear();
-    put_event(batch, event);
+    put_event(batch, event, before);
     for (const auto& result : results) {
-        batch.put(Keyspace::Results,
-                  types::result_key(result.event_sequence, result.response_index),
-                  types::encode(result));
-        batch.put(Keyspace::ResultIds,
-                  storage::KeyWriter()
-                      .bytes(result.submission.event_id.view())
-                      .u64(result.event_sequence)
-                      .u32(result.response_index)
-                      .get(),
-                  {});
+        put_result(batch, result);
+        batch.put(Keyspace::ResultIds, result_id_key(result), {});
     }
     co_return co_await store_.commit(std::move(batch));
 }
 
 async::Task<base::Result<void>> Journal::set_state(types::EventRecord event,
                                                    types::EventState state, std::string reason) {
-    event.state = state;
+    const auto before = std::exchange(event.state, state);
     event.reason = std::move(reason);
     event.updated_at = clock_.wall_now();
     storage::Batch batch;
-    put_event(batch, event);
+    put_event(batch, event, before);
     co_return co_await store_.commit(std::move(batch));
 }
 
-base::Result<std::vector<types::EventRecord>> Journal::unfinished_events() const {
-    WAVS_TRY(auto entries, store_.scan(Keyspace::Events, {}));
-    std::vector<types::EventRecord> out;
+base::Result<std::vector<Journal::Work>> Journal::work(types::WorkKind kind,
+                                                       std::size_t limit) const {
+    WAVS_TRY(auto entries, store_.scan(Keyspace::Work, {.prefix = {static_cast<std::uint8_t>(kind)},
+                                                        .limit = limit}));
+    std::vector<Work> out;
+    out.reserve(entries.size());
     for (const auto& entry : entries) {
-        WAVS_TRY(auto record, types::decode_event_record(entry.value));
-        if (is_open(record.state)) {
-            out.push_back(std::move(record));
+        Work work;
+        work.sequence = storage::read_u64(entry.key, 1);
+        if (entry.value.size() == types::ServiceId::size()) {
+            std::copy(entry.value.begin(), entry.value.end(), work.service.array().begin());
+        }
+        if (out.empty() || out.back().sequence != work.sequence) {
+            out.push_back(work);
         }
     }
     return out;
 }
 
-base::Result<std::vector<types::ResultRecord>> Journal::unfinished_results() const {
-    WAVS_TRY(auto entries, store_.scan(Keyspace::Results, {}));
-    std::vector<types::ResultRecord> out;
-    for (const auto& entry : entries) {
-        WAVS_TRY(auto record, types::decode_result_record(entry.value));
-        if (is_open(record.state)) {
-            out.push_back(std::move(record));
-        }
-    }
-    return out;
+base::Result<std::vector<types::ResultRecord>> Journal::open_results(std::uint64_t sequence) const {
+    WAVS_TRY(auto all, results_of(sequence));
+    std::erase_if(all, [](const auto& result) { return !types::is_open(result.state); });
+    return all;
 }
 
 base::Result<std::optional<types::EventRecord>> Journal::event(std::uint64_t sequence) const {
@@ -233,23 +260,80 @@ base::Result<storage::Batch> Journal::forget(const types::ServiceId& service) co
         const auto sequence =
             storage::read_u64(entry.key, entry.key.size() - sizeof(std::uint64_t));
         WAVS_TRY(auto record, event(sequence));
-        if (record && is_open(record->state)) {
-            batch.erase(Keyspace::Events, types::event_key(sequence));
-            batch.erase(Keyspace::EventIds, id_key(record->default_event_id, sequence));
-            batch.erase(Keyspace::EventIndex, entry.key);
+        if (record && types::work_of(record->state)) {
+            erase_event(batch, *record);
         }
-        WAVS_TRY(auto results, results_of(sequence));
+        WAVS_TRY(auto results, open_results(sequence));
         for (auto& result : results) {
-            if (is_open(result.state)) {
-                result.state = types::ResultState::Expired;
-                result.reason = "the service was removed";
-                batch.put(Keyspace::Results,
-                          types::result_key(result.event_sequence, result.response_index),
-                          types::encode(result));
-            }
+            result.state = types::ResultState::Expired;
+            result.reason = "the service was removed";
+            put_result(batch, result);
         }
     }
     return batch;
+}
+
+async::Task<base::Result<Journal::Pruned>> Journal::prune(types::Timestamp before,
+                                                          std::uint64_t from, std::size_t limit) {
+    WAVS_CO_TRY(auto entries,
+                store_.scan(Keyspace::Events, {.from = types::event_key(from), .limit = limit}));
+    Pruned out;
+    storage::Batch batch;
+    for (const auto& entry : entries) {
+        WAVS_CO_TRY(auto record, types::decode_event_record(entry.value));
+        if (record.accepted_at >= before) {
+            out.next.reset();
+            break;
+        }
+        out.next = record.sequence + 1;
+        WAVS_CO_TRY(auto results, results_of(record.sequence));
+        const bool settled = types::is_final(record.state) &&
+                             std::all_of(results.begin(), results.end(), [](const auto& result) {
+                                 return types::is_final(result.state);
+                             });
+        if (!settled) {
+            continue;
+        }
+        erase_event(batch, record);
+        for (const auto& result : results) {
+            batch.erase(Keyspace::Results,
+                        types::result_key(result.event_sequence, result.response_index));
+            batch.erase(Keyspace::ResultIds, result_id_key(result));
+        }
+        ++out.events;
+    }
+    if (entries.size() < limit) {
+        out.next.reset();
+    }
+    if (!batch.empty()) {
+        WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+    }
+    co_return out;
+}
+
+std::vector<storage::Migration> journal_migrations() {
+    // Layout 1 had no index of work: a start read every record.
+    return {{1, [](const storage::Store& store) -> base::Result<storage::Batch> {
+                 storage::Batch batch;
+                 WAVS_TRY(auto events, store.scan(Keyspace::Events, {}));
+                 for (const auto& entry : events) {
+                     WAVS_TRY(auto record, types::decode_event_record(entry.value));
+                     if (const auto kind = types::work_of(record.state)) {
+                         batch.put(Keyspace::Work, types::work_key(*kind, record.sequence),
+                                   record.action.config.service_id.view());
+                     }
+                 }
+                 WAVS_TRY(auto results, store.scan(Keyspace::Results, {}));
+                 for (const auto& entry : results) {
+                     WAVS_TRY(auto record, types::decode_result_record(entry.value));
+                     if (types::is_open(record.state)) {
+                         batch.put(Keyspace::Work,
+                                   types::work_key(record.event_sequence, record.response_index),
+                                   record.submission.trigger_action.config.service_id.view());
+                     }
+                 }
+                 return batch;
+             }}};
 }
 
 }  // namespace wavs::dispatcher

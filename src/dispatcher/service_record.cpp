@@ -6,23 +6,17 @@
 namespace wavs::dispatcher {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kServiceVersion = 2;
+// Without the moment from which on it is in force.
+constexpr std::uint8_t kServiceVersion1 = 1;
+constexpr std::uint8_t kSignerVersion = 1;
 
-template <typename Fixed>
-Fixed read_fixed(types::Decoder& in) {
-    Fixed out;
-    const auto bytes = in.fixed(Fixed::size());
-    if (bytes.size() == Fixed::size()) {
-        std::copy(bytes.begin(), bytes.end(), out.array().begin());
-    }
-    return out;
-}
-
-base::Result<void> check(const types::Decoder& in, std::uint8_t version, std::string_view what) {
-    if (version != kVersion) {
+base::Result<void> check(const types::Decoder& in, bool known, std::uint8_t version,
+                         std::string_view what) {
+    if (!known) {
         return base::Error(
             base::ErrorKind::Unsupported, "record_version",
-            fmt::format("a stored {} has form {}, this build knows {}", what, version, kVersion),
+            fmt::format("a stored {} has form {}, which this build does not know", what, version),
             "use the build that wrote it");
     }
     if (!in.at_end()) {
@@ -37,10 +31,15 @@ base::Result<void> check(const types::Decoder& in, std::uint8_t version, std::st
 
 base::Bytes encode(const ServiceRecord& record) {
     types::Encoder out;
-    out.byte(kVersion);
+    out.byte(kServiceVersion);
     out.fixed(record.digest.view());
     out.text(record.uri);
     out.number(record.updated_at.nanos);
+    out.byte(record.in_force_from ? 1 : 0);
+    if (record.in_force_from) {
+        out.number(record.in_force_from->block);
+        out.number(record.in_force_from->log_index);
+    }
     return std::move(out).take();
 }
 
@@ -48,16 +47,21 @@ base::Result<ServiceRecord> decode_service_record(base::ByteView data) {
     types::Decoder in(data);
     const auto version = in.byte();
     ServiceRecord record;
-    record.digest = read_fixed<types::ServiceDigest>(in);
+    record.digest = types::read_fixed<types::ServiceDigest>(in);
     record.uri = std::string(in.text());
     record.updated_at = {in.number()};
-    WAVS_TRY(check(in, version, "service"));
+    if (version == kServiceVersion && in.byte() == 1) {
+        const auto block = in.number();
+        record.in_force_from = types::ChainPosition{block, in.number()};
+    }
+    const bool known = version == kServiceVersion || version == kServiceVersion1;
+    WAVS_TRY(check(in, known, version, "service"));
     return record;
 }
 
 base::Bytes encode(const SignerRecord& record) {
     types::Encoder out;
-    out.byte(kVersion);
+    out.byte(kSignerVersion);
     out.number(record.hd_index);
     out.fixed(record.address.view());
     out.number(record.born_at.nanos);
@@ -69,9 +73,9 @@ base::Result<SignerRecord> decode_signer_record(base::ByteView data) {
     const auto version = in.byte();
     SignerRecord record;
     record.hd_index = static_cast<std::uint32_t>(in.number());
-    record.address = read_fixed<types::EvmAddress>(in);
+    record.address = types::read_fixed<types::EvmAddress>(in);
     record.born_at = {in.number()};
-    WAVS_TRY(check(in, version, "signer"));
+    WAVS_TRY(check(in, version == kSignerVersion, version, "signer"));
     return record;
 }
 

@@ -3,8 +3,10 @@
 
 #include "wavs/base/result.hpp"
 #include "wavs/types/ids.hpp"
+#include "wavs/types/pipeline.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace wavs::dispatcher {
@@ -14,6 +16,7 @@ struct ServiceRecord {
     types::ServiceDigest digest;
     std::string uri;
     types::Timestamp updated_at;
+    std::optional<types::ChainPosition> in_force_from;
 };
 base::Bytes encode(const ServiceRecord& record);
 base::Result<ServiceRecord> decode_service_record(base::ByteView data);

@@ -8,6 +8,7 @@
 #include "wavs/types/validate.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace wavs::dispatcher {
 namespace {
@@ -32,9 +33,22 @@ base::Error fatal_findings(const std::vector<types::Finding>& findings) {
             "correct the manifest and publish it again"};
 }
 
+// Of a URI that was asked for, where no announcement is waited for.
+constexpr auto kWholeBlock = types::ChainPosition::end_of(0).log_index;
+
 std::string describe(const types::ServiceManager& manager) {
     return types::chain_of(manager).str() + "/" + types::address_text(manager);
 }
+
+// The manifest was not seen at all. One that was seen and cannot be used is the same for every
+// operator: nothing is gained by waiting for it.
+bool may_come(const base::Error& error) {
+    return error.code() == base::ErrorCode("fetch_failed") ||
+           error.kind() == base::ErrorKind::Timeout;
+}
+
+// How often a task that waits for its next try looks whether something newer is there.
+constexpr auto kLook = std::chrono::seconds(1);
 
 // Failures that a later try cannot change.
 bool is_final(const base::Error& error) {
@@ -80,47 +94,70 @@ async::Task<base::Result<async::Mutex::Guard>> Services::lock(const types::Servi
 
 async::Task<base::Result<void>> Services::load() {
     WAVS_CO_TRY(auto entries, deps_.store.scan(Keyspace::Services, {}));
-    for (const auto& entry : entries) {
-        auto restored = co_await restore(entry);
-        if (restored.has_value()) {
+    std::vector<types::RegisteredServicePtr> restored;
+    for (auto& entry : entries) {
+        auto service = co_await restore(entry);
+        if (service.has_value()) {
+            restored.push_back(std::move(service.value()));
             continue;
         }
-        if (restored.error().code() == base::ErrorCode("signer_changed")) {
-            co_return restored;
+        if (service.error().code() == base::ErrorCode("signer_changed")) {
+            co_return std::move(service).error();
         }
         telemetry::log_failure(telemetry::Level::Error, "dispatcher",
-                               "a stored service is not running", restored.error(),
+                               "a stored service is not running", service.error(),
                                {{"service", base::hex(entry.key)}});
     }
+    // All at once: a source that learned of one service only would forget what the others watch.
+    co_await watch(std::move(restored));
     co_return base::ok();
 }
 
-async::Task<base::Result<void>> Services::restore(const storage::Entry& entry) {
-    WAVS_CO_TRY(auto record, decode_service_record(entry.value));
-    WAVS_CO_TRY(auto service, saved_manifest(record.digest));
-    const auto id = service.id();
-    WAVS_CO_TRY(auto key, co_await key_for(id, std::nullopt));
-    auto entry_value = std::make_shared<types::RegisteredService>();
-    entry_value->id = id;
-    entry_value->digest = record.digest;
-    entry_value->findings = types::validate(service, deps_.clock.wall_now());
-    entry_value->service = std::move(service);
-    entry_value->hd_index = key.hd_index;
-    entry_value->signer = key.address;
-    entry_value->uri = record.uri;
-    entry_value->updated_at = record.updated_at;
-    types::RegisteredServicePtr shared = entry_value;
+base::Result<types::RegisteredService> Services::stored_service(const storage::Entry& entry) {
+    WAVS_TRY(auto record, decode_service_record(entry.value));
+    types::RegisteredService out;
+    WAVS_TRY(out.service, saved_manifest(record.digest));
+    out.id = out.service.id();
+    out.digest = record.digest;
+    out.findings = types::validate(out.service, deps_.clock.wall_now());
+    out.uri = std::move(record.uri);
+    out.in_force_from = record.in_force_from;
+    out.updated_at = record.updated_at;
+    return out;
+}
+
+async::Task<base::Result<types::RegisteredServicePtr>> Services::restore(storage::Entry entry) {
+    WAVS_CO_TRY(auto stored, stored_service(entry));
+    WAVS_CO_TRY(auto key, co_await key_for(stored.id, std::nullopt));
+    stored.hd_index = key.hd_index;
+    stored.signer = key.address;
+    const auto service = std::make_shared<const types::RegisteredService>(std::move(stored));
     {
         const std::lock_guard guard(mutex_);
-        services_[id] = shared;
+        services_[service->id] = service;
         registered_.set(static_cast<double>(services_.size()));
     }
-    auto prepared = co_await deps_.engine.prepare(shared);
+    auto prepared = co_await deps_.engine.prepare(service);
     if (!prepared.has_value()) {
-        set_reason(id, prepared.error().full_text());
-        co_return prepared;
+        // Its events are still accepted and fail one by one, to be run again once it is repaired.
+        set_health(service->id, {ServiceHealth::State::Degraded, prepared.error().full_text()});
+        telemetry::log_failure(telemetry::Level::Error, "dispatcher",
+                               "a component of a stored service cannot run", prepared.error(),
+                               {{"service", types::to_string(service->id)}});
     }
-    co_return co_await deps_.triggers.set_service(shared);
+    co_return service;
+}
+
+async::Task<void> Services::watch(std::vector<types::RegisteredServicePtr> services) {
+    const auto hindered = co_await deps_.triggers.set_services(std::move(services));
+    for (const auto& [id, error] : hindered) {
+        const bool chain = error.code() == base::ErrorCode("chain_not_configured");
+        set_health(id,
+                   {chain ? ServiceHealth::State::WaitingForChain : ServiceHealth::State::Degraded,
+                    error.full_text()});
+        telemetry::log_failure(telemetry::Level::Warn, "dispatcher", "a trigger is not watched yet",
+                               error, {{"service", types::to_string(id)}});
+    }
 }
 
 async::Task<base::Result<types::ParsedManifest>> Services::fetch(const std::string& uri) {
@@ -140,26 +177,42 @@ async::Task<base::Result<void>> Services::add(types::ServiceManager manager,
     const auto id = types::service_id_of(manager);
     WAVS_CO_TRY(auto guard, co_await lock(id));
     WAVS_CO_TRY(auto uri, co_await deps_.managers.service_uri(manager));
-    WAVS_CO_TRY(auto manifest, co_await fetch(uri));
+    WAVS_CO_TRY(auto manifest, co_await fetch(uri.uri));
     if (!(manifest.service.manager == manager)) {
         co_return base::Error(
             base::ErrorKind::Invalid, "manager_mismatch",
             fmt::format(
                 "manifest manager does not match: asked for {}, the manifest at {} names {}",
-                describe(manager), uri, describe(manifest.service.manager)),
+                describe(manager), uri.uri, describe(manifest.service.manager)),
             "set the manager's service URI to the manifest of this service");
     }
     co_return co_await register_new(std::move(manifest), std::move(uri), hd_index);
 }
 
+std::string_view to_string(ServiceHealth::State state) {
+    switch (state) {
+        case ServiceHealth::State::Active:
+            return "active";
+        case ServiceHealth::State::Paused:
+            return "paused";
+        case ServiceHealth::State::Degraded:
+            return "degraded";
+        case ServiceHealth::State::Held:
+            return "held";
+        case ServiceHealth::State::WaitingForChain:
+            return "waiting_for_chain";
+    }
+    return "";
+}
+
 async::Task<base::Result<void>> Services::add_saved(types::ServiceDigest digest) {
     WAVS_CO_TRY(auto service, saved_manifest(digest));
     WAVS_CO_TRY(auto guard, co_await lock(service.id()));
-    co_return co_await register_new({std::move(service), {}}, "", std::nullopt);
+    co_return co_await register_new({std::move(service), {}}, std::nullopt, std::nullopt);
 }
 
 async::Task<base::Result<void>> Services::register_new(types::ParsedManifest manifest,
-                                                       std::string uri,
+                                                       std::optional<ServiceUri> uri,
                                                        std::optional<std::uint32_t> hd_index) {
     const auto id = manifest.service.id();
     if (find(id)) {
@@ -178,7 +231,10 @@ async::Task<base::Result<void>> Services::register_new(types::ParsedManifest man
     next->service = std::move(manifest.service);
     next->hd_index = key.hd_index;
     next->signer = key.address;
-    next->uri = std::move(uri);
+    if (uri) {
+        next->uri = std::move(uri->uri);
+        next->in_force_from = types::ChainPosition::end_of(uri->block);
+    }
     next->updated_at = deps_.clock.wall_now();
     next->findings = std::move(findings);
     WAVS_CO_TRY(co_await activate(next));
@@ -249,8 +305,9 @@ async::Task<base::Result<void>> Services::activate(types::RegisteredServicePtr n
     storage::Batch batch;
     const auto json = types::to_json(next->service);
     batch.put(Keyspace::Manifests, next->digest.view(), base::as_bytes(json));
-    batch.put(Keyspace::Services, next->id.view(),
-              encode(ServiceRecord{next->digest, next->uri, next->updated_at}));
+    batch.put(
+        Keyspace::Services, next->id.view(),
+        encode(ServiceRecord{next->digest, next->uri, next->updated_at, next->in_force_from}));
     auto stored = co_await deps_.store.commit(std::move(batch));
     if (!stored.has_value()) {
         deps_.engine.release(next);
@@ -259,16 +316,11 @@ async::Task<base::Result<void>> Services::activate(types::RegisteredServicePtr n
     {
         const std::lock_guard guard(mutex_);
         services_[next->id] = next;
-        reasons_.erase(next->id);
+        health_.erase(next->id);
         registered_.set(static_cast<double>(services_.size()));
     }
     // From here on the service is registered, also after a crash; the triggers follow.
-    auto watching = co_await deps_.triggers.set_service(next);
-    if (!watching.has_value()) {
-        set_reason(next->id, watching.error().full_text());
-        telemetry::log_failure(telemetry::Level::Warn, "dispatcher", "a trigger is not watched yet",
-                               watching.error(), {{"service", types::to_string(next->id)}});
-    }
+    co_await watch({next});
     if (previous) {
         deps_.engine.release(previous);
     }
@@ -286,7 +338,7 @@ async::Task<base::Result<void>> Services::remove(types::ServiceManager manager) 
     {
         const std::lock_guard locked(mutex_);
         services_.erase(id);
-        reasons_.erase(id);
+        health_.erase(id);
         announced_.erase(id);
         registered_.set(static_cast<double>(services_.size()));
     }
@@ -351,83 +403,148 @@ base::Result<types::RegisteredServicePtr> Services::revision(
 
 ServiceHealth Services::health(const types::ServiceId& id) const {
     const std::lock_guard guard(mutex_);
-    const auto reason = reasons_.find(id);
-    if (reason != reasons_.end()) {
-        return {ServiceHealth::State::Degraded, reason->second};
+    const auto known = health_.find(id);
+    if (known != health_.end()) {
+        return known->second;
     }
     const auto service = services_.find(id);
     const bool paused = service != services_.end() && !service->second->active();
     return {paused ? ServiceHealth::State::Paused : ServiceHealth::State::Active, {}};
 }
 
-void Services::set_reason(const types::ServiceId& id, std::string reason) {
+void Services::set_health(const types::ServiceId& id, ServiceHealth health) {
     const std::lock_guard guard(mutex_);
-    reasons_[id] = std::move(reason);
+    health_[id] = std::move(health);
+}
+
+bool Services::fine(const types::ServiceId& id) const {
+    const std::lock_guard guard(mutex_);
+    return !health_.contains(id);
 }
 
 void Services::announce(types::ServiceUriChange change) {
     const auto id = change.service_id;
     {
         const std::lock_guard guard(mutex_);
-        const auto position = std::pair(change.block_number, change.log_index);
-        const auto [slot, fresh] = announced_.try_emplace(id, change);
+        const auto current = services_.find(id);
+        if (current == services_.end() ||
+            (current->second->in_force_from && change.at <= *current->second->in_force_from)) {
+            return;
+        }
+        const auto [slot, fresh] = announced_.try_emplace(id, Announced{change});
         if (!fresh) {
-            if (position >= std::pair(slot->second.block_number, slot->second.log_index)) {
-                slot->second = std::move(change);
+            auto& known = slot->second;
+            if (change.at > known.change.at && known.held) {
+                known.superseded = true;  // it comes again when the one before is settled
+            } else if (change.at > known.change.at) {
+                known = {std::move(change)};
             }
-            return;  // the task that follows the older one takes the newest
+            return;  // the task that follows the older one looks
+        }
+        if (change.at.log_index != kWholeBlock) {
+            health_[id] = {ServiceHealth::State::Held,
+                           "the manifest at " + change.uri +
+                               " was announced and is being fetched, later events wait for it"};
         }
     }
     updates_.spawn("update/" + types::to_string(id), follow_update(id));
 }
 
+std::optional<Services::Announced> Services::announced(const types::ServiceId& id) const {
+    const std::lock_guard guard(mutex_);
+    const auto found = announced_.find(id);
+    return found == announced_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Lets the events behind the announcement go on, if it still holds them.
+void Services::release_hold(const types::ServiceUriChange& change) {
+    {
+        const std::lock_guard guard(mutex_);
+        const auto found = announced_.find(change.service_id);
+        if (found == announced_.end() || found->second.change.at != change.at ||
+            !std::exchange(found->second.held, false)) {
+            return;
+        }
+    }
+    deps_.triggers.resume(change.service_id, change.at);
+}
+
+// False when another announcement took its place.
+bool Services::settle_announcement(const types::ServiceUriChange& change) {
+    const std::lock_guard guard(mutex_);
+    const auto found = announced_.find(change.service_id);
+    if (found == announced_.end() || found->second.change.at == change.at) {
+        announced_.erase(change.service_id);
+        return true;
+    }
+    return false;
+}
+
 async::Task<void> Services::follow_update(types::ServiceId id) {
-    async::Backoff backoff(std::chrono::seconds(1), std::chrono::minutes(5), deps_.random);
-    while (true) {
-        types::ServiceUriChange change;
-        {
-            const std::lock_guard guard(mutex_);
-            const auto found = announced_.find(id);
-            if (found == announced_.end()) {
-                co_return;
-            }
-            change = found->second;
-        }
-        auto applied = co_await apply_update(id, change.uri);
-        if (!applied.has_value()) {
-            set_reason(id, "update to " + change.uri + " failed: " + applied.error().full_text());
-            telemetry::log_failure(telemetry::Level::Error, "dispatcher",
-                                   "service update failed, the version before stays in force",
-                                   applied.error(),
-                                   {{"service", types::to_string(id)}, {"uri", change.uri}});
-        }
-        const bool settled = applied.has_value() || is_final(applied.error());
-        {
-            const std::lock_guard guard(mutex_);
-            const auto found = announced_.find(id);
-            const bool newer = found != announced_.end() && found->second.uri != change.uri;
-            if (settled && !newer) {
-                announced_.erase(id);
-                co_return;
-            }
-            if (newer) {
-                backoff.reset();
-                continue;
-            }
-        }
-        if (auto slept = co_await deps_.timers.sleep_for(backoff.next()); !slept.has_value()) {
+    bool more = true;
+    while (more) {
+        auto pending = announced(id);
+        if (!pending) {
             co_return;
+        }
+        auto replaced = co_await follow_announcement(std::move(pending->change));
+        more = replaced.has_value() && replaced.value();
+    }
+}
+
+// Until it is in force, refused for good, or given up because a newer one is there. True when
+// another one took its place meanwhile.
+async::Task<base::Result<bool>> Services::follow_announcement(types::ServiceUriChange change) {
+    async::Backoff backoff(std::chrono::seconds(1), std::chrono::minutes(5), deps_.random);
+    const auto hold_until = deps_.clock.steady_now() + options_.update_hold;
+    while (true) {
+        auto applied = co_await apply_update(change);
+        if (applied.has_value()) {
+            co_return !settle_announcement(change);
+        }
+        update_failed(change, applied.error());
+        if (!may_come(applied.error())) {
+            release_hold(change);
+        }
+        if (is_final(applied.error())) {
+            release_hold(change);
+            co_return !settle_announcement(change);
+        }
+        const auto next_try = deps_.clock.steady_now() + backoff.next();
+        while (deps_.clock.steady_now() < next_try) {
+            const auto now = announced(change.service_id);
+            if (!now || now->change.at != change.at) {
+                co_return now.has_value();
+            }
+            if (now->superseded) {
+                release_hold(change);
+                co_return !settle_announcement(change);
+            }
+            if (deps_.clock.steady_now() >= hold_until) {
+                release_hold(change);
+            }
+            WAVS_CO_TRY(co_await deps_.timers.sleep_for(
+                std::min<base::Duration>(kLook, next_try - deps_.clock.steady_now())));
         }
     }
 }
 
-async::Task<base::Result<void>> Services::apply_update(types::ServiceId id, std::string uri) {
+void Services::update_failed(const types::ServiceUriChange& change, const base::Error& error) {
+    set_health(change.service_id, {ServiceHealth::State::Degraded,
+                                   "update to " + change.uri + " failed: " + error.full_text()});
+    telemetry::log_failure(telemetry::Level::Error, "dispatcher",
+                           "service update failed, the version before stays in force", error,
+                           {{"service", types::to_string(change.service_id)}, {"uri", change.uri}});
+}
+
+async::Task<base::Result<void>> Services::apply_update(types::ServiceUriChange change) {
+    const auto id = change.service_id;
     WAVS_CO_TRY(auto guard, co_await lock(id));
     const auto current = find(id);
     if (!current) {
         co_return base::ok();
     }
-    WAVS_CO_TRY(auto manifest, co_await fetch(uri));
+    WAVS_CO_TRY(auto manifest, co_await fetch(change.uri));
     const auto new_id = manifest.service.id();
     if (new_id != id) {
         co_return base::Error(base::ErrorKind::Invalid, "service_id_mismatch",
@@ -435,28 +552,31 @@ async::Task<base::Result<void>> Services::apply_update(types::ServiceId id, std:
                                           types::to_string(id), types::to_string(new_id)),
                               "the new manifest must name the same manager");
     }
-    const auto digest = types::service_digest(manifest.service);
-    if (digest == current->digest && uri == current->uri) {
-        const std::lock_guard locked(mutex_);
-        reasons_.erase(id);
-        co_return base::ok();
-    }
     auto findings = types::validate(manifest.service, deps_.clock.wall_now());
     if (types::has_fatal(findings)) {
         co_return fatal_findings(findings);
     }
     WAVS_CO_TRY(co_await fetch_components(manifest.service));
     auto next = std::make_shared<types::RegisteredService>(*current);
-    next->digest = digest;
+    next->digest = types::service_digest(manifest.service);
     next->service = std::move(manifest.service);
-    next->uri = std::move(uri);
-    next->updated_at = deps_.clock.wall_now();
+    next->uri = change.uri;
+    next->in_force_from = change.at;
     next->findings = std::move(findings);
+    const bool same = next->digest == current->digest && next->uri == current->uri;
+    if (same && change.at.log_index == kWholeBlock && fine(id)) {
+        co_return base::ok();
+    }
+    if (!same) {
+        next->updated_at = deps_.clock.wall_now();
+    }
     WAVS_CO_TRY(co_await activate(next));
-    telemetry::log_info("dispatcher", "service updated",
-                        {{"service", types::to_string(id)},
-                         {"digest", types::to_string(digest)},
-                         {"status", types::to_string(next->service.status)}});
+    if (!same) {
+        telemetry::log_info("dispatcher", "service updated",
+                            {{"service", types::to_string(id)},
+                             {"digest", types::to_string(next->digest)},
+                             {"status", types::to_string(next->service.status)}});
+    }
     co_return base::ok();
 }
 
@@ -485,8 +605,17 @@ async::Task<void> Services::check_uri(types::RegisteredServicePtr service, Compa
         co_return;
     }
     const auto current = find(service->id);
-    if (current && (compare == Compare::Manifest || current->uri != uri.value())) {
-        announce({service->id, uri.value(), 0, 0});
+    if (!current) {
+        co_return;
+    }
+    const bool other = current->uri != uri.value().uri;
+    // Announcements that still have to be read come with their moment, in their order; to jump over
+    // them would run the events before them under a manifest that was not in force.
+    const bool ahead =
+        !deps_.triggers.has_read(types::chain_of(current->service.manager), uri.value().block);
+    if ((other && !ahead) || (!other && compare == Compare::Manifest)) {
+        announce({service->id, std::move(uri.value().uri),
+                  types::ChainPosition::end_of(uri.value().block)});
     }
 }
 

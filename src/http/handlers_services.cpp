@@ -6,6 +6,8 @@
 #include "path.hpp"
 #include "reply.hpp"
 
+#include <charconv>
+
 namespace wavs::http {
 namespace {
 
@@ -28,6 +30,18 @@ Result<types::ServiceManager> manager_of(types::ChainKey chain,
                                  bech32.prefix(), cosmos->bech32_prefix));
     }
     return types::CosmosManager{std::move(chain), std::move(bech32)};
+}
+
+Result<std::uint64_t> parse_sequence(const std::string& text) {
+    std::uint64_t out = 0;
+    const auto* end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, out);
+    if (result.ec != std::errc() || result.ptr != end) {
+        return Error(ErrorKind::Invalid, "sequence",
+                     fmt::format("'{}' is no sequence number", text),
+                     "use the sequence that GET /node/events/failed shows");
+    }
+    return out;
 }
 
 }  // namespace
@@ -58,6 +72,23 @@ Reply get_service(Services& services, Call call) {
 Reply get_events(Services& services, Call /*call*/) {
     WAVS_CO_TRY(const auto events, co_await services.node.latest_events());
     co_return reply(200, kJson, to_json(events));
+}
+
+Reply get_failed_events(Services& services, Call /*call*/) {
+    WAVS_CO_TRY(const auto events, co_await services.node.failed_events());
+    co_return reply(200, kJson, to_json(events));
+}
+
+Reply post_event_retry(Services& services, Call call) {
+    WAVS_CO_TRY(const auto sequence, parse_sequence(call.parameters.at(0)));
+    WAVS_CO_TRY(co_await services.node.settle_failed(sequence, NodeApi::FailedEvent::Retry));
+    co_return empty_reply(204);
+}
+
+Reply post_event_skip(Services& services, Call call) {
+    WAVS_CO_TRY(const auto sequence, parse_sequence(call.parameters.at(0)));
+    WAVS_CO_TRY(co_await services.node.settle_failed(sequence, NodeApi::FailedEvent::Skip));
+    co_return empty_reply(204);
 }
 
 Reply get_service_states(Services& services, Call /*call*/) {

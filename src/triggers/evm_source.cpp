@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/triggers/evm_source.hpp"
 
-#include "wavs/chain_evm/abi.hpp"
-#include "wavs/chain_evm/selectors.hpp"
+#include "wavs/async/fault.hpp"
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace wavs::triggers {
 namespace {
@@ -16,7 +16,8 @@ namespace {
 constexpr std::uint64_t kOverlap = 16;
 // A block counts as read when the head is this far past it.
 constexpr std::uint64_t kSettled = 2;
-// The position is stored with events; without events at most every so many blocks.
+// What has been read is stored after each piece of a gap, and on an unbroken link every so many
+// blocks: a start reads the few blocks since then once more.
 constexpr std::uint64_t kStoreEvery = 64;
 constexpr auto kHeadTimeout = std::chrono::seconds(5);
 
@@ -27,12 +28,12 @@ base::Bytes storage_key(const types::ChainKey& chain) {
 }  // namespace
 
 EvmSource::EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events,
-                     storage::Store& store, SourceOutputs outputs, async::Timers& timers,
+                     storage::Store& store, TriggerBatches& batches, async::Timers& timers,
                      base::RandomSource& random, telemetry::Metrics& metrics)
     : chain_(chain),
       events_(events),
       store_(store),
-      outputs_(outputs),
+      batches_(batches),
       timers_(timers),
       random_(random),
       head_gauge_(metrics.gauge("wavs_chain_head_block", "Newest block seen",
@@ -41,7 +42,8 @@ EvmSource::EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events,
                                {{"chain", chain.key().str()}})),
       removed_logs_(metrics.counter("wavs_chain_removed_logs_total",
                                     "Logs taken back by a reorganisation",
-                                    {{"chain", chain.key().str()}})) {}
+                                    {{"chain", chain.key().str()}})),
+      watch_(chain.key()) {}
 
 base::Result<void> EvmSource::load() {
     WAVS_TRY(auto stored, store_.get(storage::Keyspace::Coverage, storage_key(chain_.key())));
@@ -51,27 +53,28 @@ base::Result<void> EvmSource::load() {
     const base::ByteView bytes(*stored);
     WAVS_TRY(auto coverage, Coverage::decode(bytes.subspan(1)));
     const std::lock_guard lock(mutex_);
-    coverage_ = std::move(coverage);
+    watch_.restore(std::move(coverage));
     live_timestamp_ = static_cast<LiveTimestamp>(std::min<std::uint8_t>(bytes[0], 2));
     return base::ok();
 }
 
-types::SourcePosition EvmSource::position() const {
+types::SourcePosition EvmSource::position_locked() const {
     base::Bytes value{static_cast<std::uint8_t>(live_timestamp_)};
-    base::append(value, coverage_.encode());
+    base::append(value, watch_.coverage().encode());
     return {storage_key(chain_.key()), std::move(value)};
 }
 
-async::Task<void> EvmSource::set_index(std::shared_ptr<const TriggerIndex> index) {
-    const auto& wanted = index->pairs(chain_.key());
-    bool has_new = false;
+std::uint64_t EvmSource::settled_locked() const { return head_ < kSettled ? 0 : head_ - kSettled; }
+
+async::Task<void> EvmSource::set_index(std::shared_ptr<const TriggerIndex> index,
+                                       std::uint64_t version) {
+    bool needs_head = false;
     {
         const std::lock_guard lock(mutex_);
-        has_new = std::any_of(wanted.begin(), wanted.end(),
-                              [this](const auto& pair) { return !coverage_.watched(pair); });
+        needs_head = watch_.needs_head(*index);
     }
     std::optional<std::uint64_t> head;
-    if (has_new) {
+    if (needs_head) {
         auto client = chain_.client();
         auto answer = co_await async::with_timeout<std::uint64_t>(
             timers_, kHeadTimeout, "eth_blockNumber", client.block_number());
@@ -81,45 +84,77 @@ async::Task<void> EvmSource::set_index(std::shared_ptr<const TriggerIndex> index
     }
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& pair : index_->pairs(chain_.key())) {
-            if (!wanted.contains(pair)) {
-                coverage_.forget(pair);
-            }
+        if (version <= version_) {
+            co_return;
         }
-        index_ = index;
-        if (head) {
-            watch_new_pairs(*head + 1);
-        }
+        version_ = version;
+        watch_.set_index(std::move(index), head);
+        position_due_ = true;
+        const auto& pairs = watch_.wanted().pairs;
+        chain_.subscriber().set_heads(!pairs.empty());
+        chain_.subscriber().set_logs(pairs.empty() ? std::nullopt
+                                                   : std::optional(filter_of(pairs)));
     }
-    chain_.subscriber().set_heads(!wanted.empty());
-    chain_.subscriber().set_logs(wanted.empty() ? std::nullopt : std::optional(filter_of(wanted)));
+    wake();
 }
 
-void EvmSource::watch_new_pairs(std::uint64_t first) {
-    for (const auto& pair : index_->pairs(chain_.key())) {
-        coverage_.watch(pair, first);
+void EvmSource::resume(const types::ServiceId& service, types::ChainPosition at) {
+    {
+        const std::lock_guard lock(mutex_);
+        watch_.resume(service, at);
     }
+    wake();
+}
+
+// A full queue needs no waking.
+void EvmSource::wake() { (void)events_.try_send(chain_evm::Wake{}); }
+
+bool EvmSource::has_read(std::uint64_t block) const {
+    const std::lock_guard lock(mutex_);
+    return watch_.coverage().gap_blocks(block) == 0;
 }
 
 EvmSource::Status EvmSource::status() const {
     const std::lock_guard lock(mutex_);
-    return {head_, coverage_.highest(),
-            coverage_.gap_blocks(head_ < kSettled ? 0 : head_ - kSettled)};
+    return {head_, watch_.coverage().highest(), watch_.coverage().gap_blocks(settled_locked())};
 }
 
 async::Task<base::Result<void>> EvmSource::run() {
+    {
+        // Started again: what was being delivered when it ended is read once more.
+        const std::lock_guard lock(mutex_);
+        watch_.make_stale();
+    }
     while (true) {
-        WAVS_CO_TRY(auto event, co_await events_.receive());
-        WAVS_CO_TRY(co_await on_event(std::move(event)));
+        if (!current_) {
+            WAVS_CO_TRY(auto event, co_await events_.receive());
+            current_ = std::move(event);
+        }
+        WAVS_CO_FAULT(timers_, base::FaultPoint::Source);
+        WAVS_CO_TRY(co_await on_event(*current_));
+        current_.reset();
+        bool stale = false;
+        bool due = false;
+        {
+            const std::lock_guard lock(mutex_);
+            stale = watch_.stale();
+            due = std::exchange(position_due_, false);
+        }
+        if (stale && subscribed_) {
+            WAVS_CO_TRY(co_await catch_up());
+        } else if (due) {
+            WAVS_CO_TRY(co_await store_position());
+        }
     }
 }
 
-async::Task<base::Result<void>> EvmSource::on_event(chain_evm::ChainEvent event) {
+async::Task<base::Result<void>> EvmSource::on_event(const chain_evm::ChainEvent& event) {
     if (const auto* live = std::get_if<chain_evm::FilterLive>(&event)) {
-        co_return co_await catch_up(live->filter);
+        subscribed_ = live->filter;
+        co_return co_await catch_up();
     }
-    if (auto* seen = std::get_if<chain_evm::LogSeen>(&event)) {
-        co_return co_await on_live_log(std::move(seen->log));
+    if (const auto* seen = std::get_if<chain_evm::LogSeen>(&event)) {
+        co_return co_await on_live_log(seen->log);
     }
     if (const auto* head = std::get_if<chain_evm::HeadSeen>(&event)) {
         co_return co_await on_head(head->header);
@@ -131,34 +166,27 @@ async::Task<base::Result<void>> EvmSource::on_event(chain_evm::ChainEvent event)
             {{"chain", chain_.key().str()}, {"block", removed->log.block_number.value_or(0)}});
     }
     if (std::holds_alternative<chain_evm::Disconnected>(event)) {
+        subscribed_.reset();
         const std::lock_guard lock(mutex_);
-        contiguous_ = false;
+        watch_.broken();
     }
     co_return base::ok();
 }
 
 async::Task<base::Result<void>> EvmSource::on_head(const chain_evm::BlockHeader& header) {
     chain_.on_head();
-    types::TriggerBatch batch{.source = chain_.key().str()};
-    {
-        const std::lock_guard lock(mutex_);
-        head_ = std::max(head_, header.number);
-        head_gauge_.set(static_cast<double>(head_));
-        if (contiguous_ && header.number > kSettled) {
-            const auto settled = header.number - kSettled;
-            if (const auto missing = coverage_.first_missing(settled)) {
-                coverage_.add({*missing, settled});
-            }
-        }
-        gap_gauge_.set(
-            static_cast<double>(coverage_.gap_blocks(head_ < kSettled ? 0 : head_ - kSettled)));
-        if (!contiguous_ || header.number < stored_at_ + kStoreEvery) {
-            co_return base::ok();
-        }
-        stored_at_ = header.number;
-        batch.positions.push_back(position());
+    const std::lock_guard lock(mutex_);
+    head_ = std::max(head_, header.number);
+    head_gauge_.set(static_cast<double>(head_));
+    if (header.number >= kSettled) {
+        watch_.on_head(header.number - kSettled);
     }
-    co_return co_await outputs_.batches.send(std::move(batch));
+    gap_gauge_.set(static_cast<double>(watch_.coverage().gap_blocks(settled_locked())));
+    if (header.number >= stored_at_ + kStoreEvery) {
+        stored_at_ = header.number;
+        position_due_ = true;
+    }
+    co_return base::ok();
 }
 
 async::Task<base::Result<void>> EvmSource::on_live_log(chain_evm::EvmLog log) {
@@ -166,18 +194,19 @@ async::Task<base::Result<void>> EvmSource::on_live_log(chain_evm::EvmLog log) {
         const std::lock_guard lock(mutex_);
         if (live_timestamp_ == LiveTimestamp::Unknown) {
             live_timestamp_ = log.block_timestamp ? LiveTimestamp::Yes : LiveTimestamp::No;
+            position_due_ = true;
         }
     }
     std::vector<chain_evm::EvmLog> one;
     one.push_back(std::move(log));
-    co_return co_await deliver(std::move(one), true);
+    co_return co_await deliver(std::move(one));
 }
 
 // Live logs wait in the channel meanwhile, so history comes before them.
-async::Task<base::Result<void>> EvmSource::catch_up(chain_evm::LogFilter filter) {
+async::Task<base::Result<void>> EvmSource::catch_up() {
     async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), random_);
     while (true) {
-        auto read = co_await read_gap(filter);
+        auto read = co_await read_gap();
         if (read.has_value() || read.error().kind() == base::ErrorKind::Cancelled) {
             co_return read;
         }
@@ -188,15 +217,17 @@ async::Task<base::Result<void>> EvmSource::catch_up(chain_evm::LogFilter filter)
     }
 }
 
-async::Task<base::Result<void>> EvmSource::read_gap(const chain_evm::LogFilter& filter) {
+async::Task<base::Result<void>> EvmSource::read_gap() {
+    const auto filter = *subscribed_;
     auto client = chain_.client();
     WAVS_CO_TRY(const std::uint64_t head, co_await client.block_number());
     std::optional<std::uint64_t> missing;
     {
         const std::lock_guard lock(mutex_);
         head_ = std::max(head_, head);
-        watch_new_pairs(head + 1);  // those that had no head at registration
-        missing = coverage_.first_missing(head);
+        watch_.start_pending(head);
+        watch_.begin_reading();
+        missing = watch_.first_missing(filter, head);
     }
     std::uint64_t from = missing ? *missing - std::min(*missing, kOverlap) : head + 1;
     if (missing && head - *missing > kOverlap) {
@@ -207,79 +238,48 @@ async::Task<base::Result<void>> EvmSource::read_gap(const chain_evm::LogFilter& 
     while (from <= head) {
         WAVS_CO_TRY(auto piece, co_await reader.next(filter, from, head));
         from = piece.to + 1;
+        // In this order: an announcement among the logs holds its block back.
+        WAVS_CO_TRY(co_await deliver(std::move(piece.logs)));
         {
             const std::lock_guard lock(mutex_);
-            coverage_.add({piece.from, piece.to});
+            watch_.read(filter, {piece.from, piece.to});
         }
-        WAVS_CO_TRY(co_await deliver(std::move(piece.logs), true));
+        WAVS_CO_TRY(co_await store_position());
     }
     const std::lock_guard lock(mutex_);
-    contiguous_ = true;
+    watch_.live(filter);
     co_return base::ok();
 }
 
-async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog> logs,
-                                                   bool positions) {
-    types::TriggerBatch batch{.source = chain_.key().str()};
+async::Task<base::Result<void>> EvmSource::store_position() {
+    types::TriggerBatch batch;
+    batch.source = chain_.key().str();
+    {
+        const std::lock_guard lock(mutex_);
+        batch.positions.push_back(position_locked());
+    }
+    co_return co_await batches_.send(std::move(batch));
+}
+
+async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog> logs) {
+    types::TriggerBatch batch;
+    batch.source = chain_.key().str();
     for (auto& log : logs) {
         WAVS_CO_TRY(co_await apply_timestamp_rule(log));
-        auto actions = match(log);
-        std::move(actions.begin(), actions.end(), std::back_inserter(batch.actions));
-        const bool announces =
-            !log.topics.empty() && log.topics[0] == chain_evm::service_uri_updated_topic();
-        std::optional<types::ServiceId> service;
-        if (announces) {
+        EvmWatch::Seen seen;
+        {
             const std::lock_guard lock(mutex_);
-            service = index_->managed_by(chain_.key(), log.address);
+            seen = watch_.see(log);
         }
-        if (service) {
-            WAVS_CO_TRY(co_await announce(*service, log));
+        std::move(seen.events.begin(), seen.events.end(), std::back_inserter(batch.events));
+        if (seen.change) {
+            batch.changes.push_back(std::move(*seen.change));
         }
     }
-    if (positions) {
-        const std::lock_guard lock(mutex_);
-        batch.positions.push_back(position());
-    }
-    co_return co_await outputs_.batches.send(std::move(batch));
-}
-
-std::vector<types::TriggerAction> EvmSource::match(const chain_evm::EvmLog& log) const {
-    std::vector<types::TriggerAction> actions;
-    if (log.topics.empty()) {
-        return actions;
-    }
-    const std::lock_guard lock(mutex_);
-    const TriggerIndex::Pair pair(log.address, log.topics[0]);
-    const auto first = coverage_.first_block(pair);
-    if (first && log.block_number && *log.block_number < *first) {
-        return actions;  // before the trigger was registered
-    }
-    for (const auto& target : index_->match(chain_.key(), log.address, log.topics[0])) {
-        auto data = chain_evm::to_trigger_data(log, chain_.key());
-        if (!data.has_value()) {
-            telemetry::log_failure(telemetry::Level::Warn, "triggers", "log ignored", data.error(),
-                                   {{"chain", chain_.key().str()}});
-            return actions;
-        }
-        actions.push_back(
-            {{target.service, target.workflow, target.trigger}, std::move(data.value())});
-    }
-    return actions;
-}
-
-async::Task<base::Result<void>> EvmSource::announce(const types::ServiceId& service,
-                                                    const chain_evm::EvmLog& log) {
-    auto uri = chain_evm::decode_string(log.data);
-    if (!uri.has_value()) {
-        telemetry::log_failure(
-            telemetry::Level::Error, "triggers",
-            "an announced service URI cannot be read, the service stays as it is", uri.error(),
-            {{"service", types::to_string(service)}});
+    if (batch.events.empty() && batch.changes.empty()) {
         co_return base::ok();
     }
-    types::ServiceUriChange change{service, std::move(uri.value()), log.block_number.value_or(0),
-                                   log.log_index.value_or(0)};
-    co_return co_await outputs_.uri_changes.send(std::move(change));
+    co_return co_await batches_.send(std::move(batch));
 }
 
 async::Task<base::Result<void>> EvmSource::apply_timestamp_rule(chain_evm::EvmLog& log) {

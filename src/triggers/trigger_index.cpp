@@ -8,10 +8,11 @@
 namespace wavs::triggers {
 namespace {
 
-template <typename Map, typename Key, typename Value>
-const Value& find_or(const Map& map, const Key& key, const Value& otherwise) {
+template <typename Map, typename Key>
+const typename Map::mapped_type& find_or_empty(const Map& map, const Key& key) {
+    static const typename Map::mapped_type kNone{};
     const auto found = map.find(key);
-    return found == map.end() ? otherwise : found->second;
+    return found == map.end() ? kNone : found->second;
 }
 
 }  // namespace
@@ -23,15 +24,18 @@ TriggerIndex TriggerIndex::build(std::span<const types::RegisteredServicePtr> se
               [](const auto& a, const auto& b) { return a->id < b->id; });
     for (const auto& service : ordered) {
         if (const auto* manager = std::get_if<types::EvmManager>(&service->service.manager)) {
-            index.managers_[{manager->chain, manager->address}] = service->id;
-            index.pairs_[manager->chain].insert(
-                {manager->address, chain_evm::service_uri_updated_topic()});
+            auto& chain = index.chains_[manager->chain];
+            chain.managers[manager->address] = service;
+            chain.pairs.insert({manager->address, chain_evm::service_uri_updated_topic()});
         }
         for (const auto& [id, workflow] : service->service.workflows) {
             if (const auto* trigger = std::get_if<types::EvmEventTrigger>(&workflow.trigger)) {
-                index.targets_[{trigger->chain, trigger->address, trigger->event_hash}].push_back(
-                    {service->id, id, workflow.trigger});
-                index.pairs_[trigger->chain].insert({trigger->address, trigger->event_hash});
+                auto& chain = index.chains_[trigger->chain];
+                const Pair pair(trigger->address, trigger->event_hash);
+                chain.pairs.insert(pair);
+                if (service->active()) {
+                    chain.targets[pair].push_back({service, id, workflow.trigger, pair});
+                }
             }
         }
     }
@@ -39,27 +43,36 @@ TriggerIndex TriggerIndex::build(std::span<const types::RegisteredServicePtr> se
 }
 
 const std::vector<TriggerIndex::Target>& TriggerIndex::match(const types::ChainKey& chain,
-                                                             const types::EvmAddress& address,
-                                                             const types::Bytes32& topic) const {
-    static const std::vector<Target> kNone;
-    return find_or(targets_, std::tuple(chain, address, topic), kNone);
+                                                             const Pair& pair) const {
+    return find_or_empty(of(chain).targets, pair);
 }
 
-std::optional<types::ServiceId> TriggerIndex::managed_by(const types::ChainKey& chain,
-                                                         const types::EvmAddress& address) const {
-    const auto found = managers_.find({chain, address});
-    return found == managers_.end() ? std::nullopt : std::optional(found->second);
+types::RegisteredServicePtr TriggerIndex::managed_by(const types::ChainKey& chain,
+                                                     const types::EvmAddress& address) const {
+    return find_or_empty(of(chain).managers, address);
 }
 
-const std::set<TriggerIndex::Pair>& TriggerIndex::pairs(const types::ChainKey& chain) const {
-    static const std::set<Pair> kNone;
-    return find_or(pairs_, chain, kNone);
+const TriggerIndex::Chain& TriggerIndex::of(const types::ChainKey& chain) const {
+    return find_or_empty(chains_, chain);
 }
 
 std::vector<types::ChainKey> TriggerIndex::chains() const {
     std::vector<types::ChainKey> out;
-    for (const auto& [chain, pairs] : pairs_) {
+    for (const auto& [chain, watched] : chains_) {
         out.push_back(chain);
+    }
+    return out;
+}
+
+std::set<types::ChainKey> chains_of(const types::RegisteredService& service) {
+    std::set<types::ChainKey> out;
+    if (const auto* manager = std::get_if<types::EvmManager>(&service.service.manager)) {
+        out.insert(manager->chain);
+    }
+    for (const auto& [id, workflow] : service.service.workflows) {
+        if (const auto* trigger = std::get_if<types::EvmEventTrigger>(&workflow.trigger)) {
+            out.insert(trigger->chain);
+        }
     }
     return out;
 }

@@ -4,17 +4,56 @@
 #include "wavs/telemetry/log.hpp"
 
 namespace wavs::triggers {
+namespace {
+
+async::Task<void> set_index(EvmSource& source, std::shared_ptr<const TriggerIndex> index,
+                            std::uint64_t version, async::OneShot<bool> done) {
+    co_await source.set_index(std::move(index), version);
+    done.set(true);
+}
+
+}  // namespace
 
 TriggerManager::TriggerManager(TriggerDeps deps, async::Executor io)
-    : deps_(std::move(deps)), io_(std::move(io)), changes_(io_) {}
+    : deps_(std::move(deps)),
+      io_(std::move(io)),
+      changes_(io_),
+      tasks_(async::make_strand(io_), "triggers") {}
 
-async::Task<base::Result<void>> TriggerManager::set_service(types::RegisteredServicePtr service) {
-    WAVS_CO_TRY(auto guard, co_await changes_.lock());
+async::Task<std::vector<std::string>> TriggerManager::stop(base::Duration deadline) {
+    co_return co_await tasks_.stop(deps_.timers, deadline);
+}
+
+async::Task<std::map<types::ServiceId, base::Error>> TriggerManager::set_services(
+    std::vector<types::RegisteredServicePtr> services) {
+    std::map<types::ServiceId, base::Error> hindered;
+    auto guard = co_await changes_.lock();
+    if (!guard.has_value()) {
+        for (const auto& service : services) {
+            hindered.emplace(service->id, guard.error());
+        }
+        co_return hindered;
+    }
     {
         const std::lock_guard lock(mutex_);
-        services_[service->id] = service;
+        for (const auto& service : services) {
+            services_[service->id] = service;
+        }
     }
-    co_return co_await apply();
+    std::set<types::ChainKey> needed;
+    for (const auto& service : services) {
+        needed.merge(chains_of(*service));
+    }
+    const auto unusable = co_await apply(std::move(needed));
+    for (const auto& service : services) {
+        for (const auto& chain : chains_of(*service)) {
+            const auto found = unusable.find(chain);
+            if (found != unusable.end()) {
+                hindered.emplace(service->id, found->second);
+            }
+        }
+    }
+    co_return hindered;
 }
 
 async::Task<void> TriggerManager::remove_service(types::ServiceId service) {
@@ -26,19 +65,40 @@ async::Task<void> TriggerManager::remove_service(types::ServiceId service) {
         const std::lock_guard lock(mutex_);
         services_.erase(service);
     }
-    if (auto applied = co_await apply(); !applied.has_value()) {
-        telemetry::log_failure(telemetry::Level::Debug, "triggers", "a chain is still missing",
-                               applied.error());
-    }
+    (void)co_await apply({});  // whose services wait for a chain know it already
 }
 
 async::Task<base::Result<void>> TriggerManager::chain_added(types::ChainKey chain) {
     WAVS_CO_TRY(auto guard, co_await changes_.lock());
     telemetry::log_info("triggers", "chain added", {{"chain", chain.str()}});
-    co_return co_await apply();
+    const auto unusable = co_await apply({chain});
+    const auto found = unusable.find(chain);
+    if (found != unusable.end()) {
+        co_return found->second;
+    }
+    co_return base::ok();
 }
 
-async::Task<base::Result<void>> TriggerManager::apply() {
+void TriggerManager::resume(const types::ServiceId& service, types::ChainPosition at) {
+    const std::lock_guard lock(mutex_);
+    const auto found = services_.find(service);
+    if (found == services_.end()) {
+        return;
+    }
+    const auto source = sources_.find(types::chain_of(found->second->service.manager));
+    if (source != sources_.end()) {
+        source->second.source->resume(service, at);
+    }
+}
+
+bool TriggerManager::has_read(const types::ChainKey& chain, std::uint64_t block) const {
+    const std::lock_guard lock(mutex_);
+    const auto source = sources_.find(chain);
+    return source == sources_.end() || source->second.source->has_read(block);
+}
+
+async::Task<std::map<types::ChainKey, base::Error>> TriggerManager::apply(
+    std::set<types::ChainKey> needed) {
     std::vector<types::RegisteredServicePtr> services;
     std::vector<types::ChainKey> started;
     {
@@ -54,23 +114,26 @@ async::Task<base::Result<void>> TriggerManager::apply() {
     auto chains = index->chains();
     // A chain that nobody needs any more gets the index too, so that it stops watching.
     chains.insert(chains.end(), started.begin(), started.end());
-    std::string missing;
-    for (const auto& chain : chains) {
+    std::map<types::ChainKey, base::Error> unusable;
+    std::vector<async::OneShot<bool>> waiting;
+    ++version_;
+    for (const auto& chain : std::set(chains.begin(), chains.end())) {
         auto source = source_for(chain);
-        if (source.has_value()) {
-            co_await source.value()->set_index(index);
-        } else if (source.error().kind() == base::ErrorKind::NotFound) {
-            missing += (missing.empty() ? "" : ", ") + chain.str();
-        } else {
-            co_return std::move(source).error();
+        if (!source.has_value()) {
+            unusable.emplace(chain, std::move(source).error());
+            continue;
+        }
+        const async::OneShot<bool> done(io_);
+        tasks_.spawn_on(async::make_strand(io_), "index/" + chain.str(),
+                        set_index(*source.value(), index, version_, done));
+        if (needed.contains(chain)) {
+            waiting.push_back(done);
         }
     }
-    if (!missing.empty()) {
-        co_return base::Error(base::ErrorKind::NotFound, "chain_not_configured",
-                              "waiting for chain " + missing + ", which is not configured",
-                              "add it to wavs.toml and restart, or with POST /dev/chains");
+    for (const auto& done : waiting) {
+        (void)co_await done.wait();
     }
-    co_return base::ok();
+    co_return unusable;
 }
 
 base::Result<EvmSource*> TriggerManager::source_for(const types::ChainKey& chain) {
@@ -82,9 +145,10 @@ base::Result<EvmSource*> TriggerManager::source_for(const types::ChainKey& chain
     const auto link = deps_.chains(chain);
     if (!link) {
         return base::Error(base::ErrorKind::NotFound, "chain_not_configured",
-                           fmt::format("chain {} is not configured", chain.str()));
+                           "waiting for chain " + chain.str() + ", which is not configured",
+                           "add it to wavs.toml and restart, or with POST /dev/chains");
     }
-    auto source = std::make_unique<EvmSource>(link->chain, link->events, deps_.store, deps_.outputs,
+    auto source = std::make_unique<EvmSource>(link->chain, link->events, deps_.store, deps_.batches,
                                               deps_.timers, deps_.random, deps_.metrics);
     WAVS_TRY(source->load());
     auto* raw = source.get();

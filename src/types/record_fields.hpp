@@ -139,6 +139,11 @@ void fields(A& ar, T& v) {
     ar(v.event_id, v.envelope_digest, v.signer, v.signature, v.received_at, v.peer);
 }
 
+template <typename A, Is<TransactionRecord> T>
+void fields(A& ar, T& v) {
+    ar(v.reference, v.attempts, v.signed_at);
+}
+
 /// First and last stored number of each enum.
 template <typename E>
 struct EnumRange;

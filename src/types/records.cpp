@@ -153,6 +153,36 @@ Bytes result_key(std::uint64_t event_sequence, std::uint32_t response_index) {
     return out;
 }
 
+Bytes work_key(WorkKind kind, std::uint64_t event_sequence) {
+    Bytes out{static_cast<std::uint8_t>(kind)};
+    append_be(out, event_sequence, 8);
+    return out;
+}
+
+Bytes work_key(std::uint64_t event_sequence, std::uint32_t response_index) {
+    Bytes out = work_key(WorkKind::OpenResult, event_sequence);
+    append_be(out, response_index, 4);
+    return out;
+}
+
+std::optional<WorkKind> work_of(EventState state) {
+    switch (state) {
+        case EventState::Accepted:
+        case EventState::Running:
+            return WorkKind::OpenEvent;
+        case EventState::Failed:
+        case EventState::Parked:
+            return WorkKind::FailedEvent;
+        default:
+            return std::nullopt;
+    }
+}
+
+bool is_open(ResultState state) {
+    return state == ResultState::Signed || state == ResultState::Collecting ||
+           state == ResultState::Submitting || state == ResultState::Waiting;
+}
+
 Result<std::uint64_t> parse_event_key(ByteView key) {
     if (key.size() != 8) {
         return Error(ErrorKind::Invalid, "record_key",
@@ -165,11 +195,26 @@ Result<std::uint64_t> parse_event_key(ByteView key) {
     return sequence;
 }
 
+Bytes transaction_prefix(const ChainKey& chain, const EvmAddress& account) {
+    Bytes out;
+    append_be(out, chain.str().size(), 1);
+    base::append(out, base::as_bytes(chain.str()));
+    base::append(out, account.view());
+    return out;
+}
+
+Bytes transaction_key(const ChainKey& chain, const EvmAddress& account, std::uint64_t nonce) {
+    Bytes out = transaction_prefix(chain, account);
+    append_be(out, nonce, 8);
+    return out;
+}
+
 Bytes encode(const EventRecord& record) { return encode_record(record); }
 Bytes encode(const ResultRecord& record) { return encode_record(record); }
 Bytes encode(const QueueRecord& record) { return encode_record(record); }
 Bytes encode(const QueueEnvelope& record) { return encode_record(record); }
 Bytes encode(const QueueSignature& record) { return encode_record(record); }
+Bytes encode(const TransactionRecord& record) { return encode_record(record); }
 Bytes encode(const TriggerAction& action) { return encode_record(action); }
 Bytes encode(const Submission& submission) { return encode_record(submission); }
 
@@ -183,6 +228,9 @@ Result<QueueEnvelope> decode_queue_envelope(ByteView data) {
 }
 Result<QueueSignature> decode_queue_signature(ByteView data) {
     return decode_record<QueueSignature>(data);
+}
+Result<TransactionRecord> decode_transaction_record(ByteView data) {
+    return decode_record<TransactionRecord>(data);
 }
 Result<TriggerAction> decode_trigger_action(ByteView data) {
     return decode_record<TriggerAction>(data);

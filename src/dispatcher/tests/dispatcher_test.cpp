@@ -2,7 +2,9 @@
 #include "wavs/dispatcher/dispatcher.hpp"
 #include "wavs/async/testing/fake_timers.hpp"
 #include "wavs/async/testing/run.hpp"
+#include "wavs/storage/keys.hpp"
 #include "wavs/storage/memory_store.hpp"
+#include "wavs/storage/schema.hpp"
 #include "wavs/telemetry/testing/captured_log.hpp"
 #include "wavs/types/event_id.hpp"
 
@@ -69,9 +71,19 @@ public:
         co_return base::ok();
     }
     storage::Batch forget(const types::ServiceId& /*service*/) override { return {}; }
-    async::Task<base::Result<void>> set_service(types::RegisteredServicePtr service) override {
-        watched[service->id] = service->digest;
-        co_return base::ok();
+    async::Task<std::map<types::ServiceId, base::Error>> set_services(
+        std::vector<types::RegisteredServicePtr> services) override {
+        ++set_calls;
+        for (const auto& service : services) {
+            watched[service->id] = service->digest;
+        }
+        co_return hindered;
+    }
+    void resume(const types::ServiceId& /*service*/, types::ChainPosition at) override {
+        resumed.push_back(at);
+    }
+    bool has_read(const types::ChainKey& /*chain*/, std::uint64_t /*block*/) const override {
+        return all_read;
     }
     async::Task<void> remove_service(types::ServiceId service) override {
         watched.erase(service);
@@ -80,7 +92,8 @@ public:
     async::Task<base::Result<types::ParsedManifest>> manifest(std::string from) override {
         const auto found = manifests.find(from);
         if (found == manifests.end()) {
-            co_return unavailable("no manifest at " + from);
+            co_return base::Error(base::ErrorKind::Unavailable, "fetch_failed",
+                                  "no manifest at " + from);
         }
         co_return types::ParsedManifest{found->second, {}};
     }
@@ -91,8 +104,8 @@ public:
         }
         co_return base::ok();
     }
-    async::Task<base::Result<std::string>> service_uri(types::ServiceManager /*manager*/) override {
-        co_return uri;
+    async::Task<base::Result<ServiceUri>> service_uri(types::ServiceManager /*manager*/) override {
+        co_return ServiceUri{uri, uri_block};
     }
 
     int prepared = 0;
@@ -108,6 +121,11 @@ public:
     std::map<types::ServiceId, types::ServiceDigest> watched;
     std::map<std::string, types::Service> manifests;
     std::string uri = "http://m/1";
+    std::uint64_t uri_block = 3;
+    int set_calls = 0;
+    bool all_read = true;
+    std::vector<types::ChainPosition> resumed;
+    std::map<types::ServiceId, base::Error> hindered;
 };
 
 class DispatcherTest : public ::testing::Test {
@@ -136,9 +154,14 @@ protected:
             ServicesDeps{store_, *journal_, node_, node_, node_, node_, node_, node_, clock_,
                          timers_, random_, metrics_},
             ServicesOptions{}, context_.get_executor());
-        dispatcher_ = std::make_unique<Dispatcher>(
-            *services_, *journal_, node_, node_, node_, batches_, changes_, timers_, metrics_,
-            DispatcherOptions{.workers = 4, .queue_capacity = 100}, context_.get_executor());
+        dispatcher_ = std::make_unique<Dispatcher>(*services_, *journal_, node_, node_, node_,
+                                                   batches_, disk_, clock_, timers_, metrics_,
+                                                   DispatcherOptions{.max_running = 4,
+                                                                     .max_running_per_service = 3,
+                                                                     .storing_per_running = 2,
+                                                                     .queue_capacity = 100,
+                                                                     .max_attempts = 3},
+                                                   context_.get_executor());
         EXPECT_TRUE(run(journal_->open()).has_value());
     }
     void start() {
@@ -181,8 +204,13 @@ protected:
                 types::RawData{{input}}};
     }
     void deliver(std::vector<types::TriggerAction> actions) {
-        types::TriggerBatch batch{
-            "evm:1", std::move(actions), {{base::to_bytes("evm/evm:1"), {1}}}};
+        types::TriggerBatch batch;
+        batch.source = "evm:1";
+        for (auto& action : actions) {
+            auto service = services_->find(action.config.service_id);
+            batch.events.push_back({std::move(service), std::move(action)});
+        }
+        batch.positions.push_back({base::to_bytes("evm/evm:1"), {1}});
         ASSERT_TRUE(batches_.try_send(std::move(batch)).has_value());
         settle();
     }
@@ -197,10 +225,14 @@ protected:
     telemetry::Metrics metrics_;
     telemetry::testing::CapturedLog log_;
     storage::MemoryStore store_;
+    storage::DiskSpace disk_{".", 0};
+    storage::DiskSpace& full_disk() {
+        disk_.set_watermark(UINT64_MAX);
+        return disk_;
+    }
     FakeNode node_;
     types::ServiceManager manager_ = types::EvmManager{types::ChainKey::parse("evm:1").value(), {}};
     async::Channel<types::TriggerBatch> batches_{context_.get_executor(), "batches", 10};
-    async::Channel<types::ServiceUriChange> changes_{context_.get_executor(), "changes", 10};
     std::unique_ptr<Journal> journal_;
     std::unique_ptr<Services> services_;
     std::unique_ptr<Dispatcher> dispatcher_;
@@ -245,7 +277,7 @@ TEST_F(DispatcherTest, unknown_and_paused_targets_are_refused_before_anything_is
     auto other = action(1);
     other.config.workflow_id = types::WorkflowId::parse("other").value();
     EXPECT_EQ(run(dispatcher_->trigger({other})).error().code().view(), "workflow_unknown");
-    EXPECT_TRUE(journal_->unfinished_events().value().empty());
+    EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
 }
 
 TEST_F(DispatcherTest, host_faults_get_one_more_run_and_guest_faults_none) {
@@ -278,7 +310,117 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
     // The result that was handed over before is not final, so it is handed over again, and the
     // pending one runs.
     EXPECT_EQ(node_.submitted.size(), done + 2);
-    EXPECT_TRUE(journal_->unfinished_events().value().empty());
+    EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
+}
+
+TEST_F(DispatcherTest, a_failed_event_waits_for_the_operator) {
+    start();
+    register_service();
+    const base::Error trapped(base::ErrorKind::Guest, "component_error", "trapped");
+    node_.run_errors.push_back(trapped);
+    deliver({action(1)});
+    const auto failed = journal_->work(types::WorkKind::FailedEvent).value();
+    ASSERT_EQ(failed.size(), 1U);
+    const auto sequence = failed[0].sequence;
+    EXPECT_EQ(event(sequence).state, types::EventState::Failed);
+    EXPECT_THAT(event(sequence).reason, HasSubstr("trapped"));
+
+    node_.run_errors.push_back(trapped);
+    ASSERT_TRUE(run(dispatcher_->retry(sequence)).has_value());
+    settle();
+    EXPECT_EQ(event(sequence).attempts, 2U);
+    node_.run_errors.push_back(trapped);
+    ASSERT_TRUE(run(dispatcher_->retry(sequence)).has_value());
+    settle();
+    EXPECT_EQ(event(sequence).state, types::EventState::Parked) << "three attempts";
+    ASSERT_TRUE(run(dispatcher_->retry(sequence)).has_value());
+    settle();
+    EXPECT_EQ(event(sequence).state, types::EventState::Done);
+    EXPECT_EQ(run(dispatcher_->retry(sequence)).error().code().view(), "event_not_failed");
+    EXPECT_EQ(run(dispatcher_->skip(4711)).error().code().view(), "event_unknown");
+
+    node_.run_errors.push_back(trapped);
+    deliver({action(2)});
+    const auto second = journal_->work(types::WorkKind::FailedEvent).value().at(0).sequence;
+    ASSERT_TRUE(run(dispatcher_->skip(second)).has_value());
+    EXPECT_EQ(event(second).state, types::EventState::Skipped);
+    EXPECT_TRUE(journal_->work(types::WorkKind::FailedEvent).value().empty());
+}
+
+TEST_F(DispatcherTest, a_batch_that_cannot_be_stored_is_kept_and_accepted_later) {
+    start();
+    register_service();
+    store_.fail_commits(1);
+    deliver({action(1)});
+    EXPECT_TRUE(node_.runs.empty());
+    group_->spawn("batches", loop(dispatcher_->run_batches()));
+    settle();
+    EXPECT_EQ(node_.runs.size(), 1U);
+}
+
+TEST_F(DispatcherTest, a_low_disk_stops_the_intake_until_there_is_room) {
+    start();
+    register_service();
+    storage::DiskSpace& disk = full_disk();
+    deliver({action(1)});
+    EXPECT_TRUE(node_.runs.empty());
+    const auto refused = run(dispatcher_->trigger({action(2)}));
+    EXPECT_EQ(refused.error().code().view(), "disk_low");
+    disk.set_watermark(0);
+    timers_.advance(std::chrono::seconds(2));
+    settle();
+    EXPECT_EQ(node_.runs.size(), 1U);
+}
+
+TEST_F(DispatcherTest, old_settled_events_are_erased_with_everything_of_them) {
+    start();
+    register_service();
+    deliver({action(1), action(2)});
+    const auto settled = node_.submitted.at(0).event_sequence;
+    const auto open = node_.submitted.at(1).event_sequence;
+    auto result = journal_->results_of(settled).value().at(0);
+    result.state = types::ResultState::Burned;
+    storage::Batch batch;
+    batch.put(storage::Keyspace::Results, types::result_key(settled, 0), types::encode(result));
+    ASSERT_TRUE(run(store_.commit(std::move(batch))).has_value());
+    node_.run_errors.push_back(base::Error(base::ErrorKind::Guest, "component_error", "trapped"));
+    deliver({action(3)});
+    clock_.advance(std::chrono::hours(24 * 8));
+    deliver({action(4)});
+
+    group_->spawn("retention", loop(dispatcher_->run_retention()));
+    settle();
+    EXPECT_FALSE(journal_->event(settled).value().has_value());
+    EXPECT_TRUE(journal_->results_of(settled).value().empty());
+    EXPECT_TRUE(journal_->find(result.submission.event_id).value().empty());
+    EXPECT_TRUE(journal_->event(open).value().has_value()) << "its result is not on chain yet";
+    EXPECT_EQ(journal_->work(types::WorkKind::FailedEvent).value().size(), 1U);
+    EXPECT_TRUE(journal_->event(node_.submitted.back().event_sequence).value().has_value())
+        << "young";
+}
+
+TEST_F(DispatcherTest, an_older_data_directory_gets_the_index_of_work) {
+    start();
+    register_service();
+    deliver({action(1)});
+    const auto pending = action(9);
+    ASSERT_TRUE(run(journal_->accept({{&pending, services_->list().at(0)->digest}}, "evm:1", {},
+                                     Journal::Repeats::DropKnown))
+                    .has_value());
+    storage::Batch as_before;
+    as_before.erase_prefix(storage::Keyspace::Work, base::ByteView());
+    as_before.put(storage::Keyspace::Meta, base::as_bytes("schema"),
+                  storage::KeyWriter().u32(1).get());
+    ASSERT_TRUE(run(store_.commit(std::move(as_before))).has_value());
+    ASSERT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
+    build();
+    ASSERT_TRUE(run(storage::prepare_schema(store_, journal_migrations())).has_value());
+    EXPECT_EQ(journal_->work(types::WorkKind::OpenEvent).value().size(), 1U);
+    EXPECT_EQ(journal_->work(types::WorkKind::OpenResult).value().size(), 1U);
+    const auto runs = node_.runs.size();
+    start();
+    settle();
+    EXPECT_EQ(node_.runs.size(), runs + 1);
 }
 
 TEST_F(DispatcherTest, sequence_numbers_are_never_used_twice) {
@@ -352,7 +494,7 @@ TEST_F(DispatcherTest, an_update_is_tried_until_it_succeeds_and_the_old_version_
     start();
     register_service();
     const auto before = services_->list().at(0)->digest;
-    services_->announce({manifest().id(), "http://m/2", 5, 0});
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
     settle();
     EXPECT_EQ(services_->list().at(0)->digest, before);
     EXPECT_EQ(services_->health(manifest().id()).state, ServiceHealth::State::Degraded);
@@ -366,18 +508,150 @@ TEST_F(DispatcherTest, an_update_is_tried_until_it_succeeds_and_the_old_version_
     EXPECT_EQ(node_.watched.at(manifest().id()), services_->list().at(0)->digest);
 }
 
-TEST_F(DispatcherTest, only_the_newest_announcement_counts) {
+TEST_F(DispatcherTest, an_announcement_that_fails_gives_way_to_a_newer_one) {
     start();
     register_service();
-    services_->announce({manifest().id(), "http://m/2", 5, 0});
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
     settle();
+    services_->announce({manifest().id(), "http://m/3", {6, 0}});
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    EXPECT_TRUE(node_.resumed.empty());
+    timers_.advance(std::chrono::seconds(1));
+    settle();
+    EXPECT_THAT(node_.resumed, ::testing::ElementsAre(types::ChainPosition{5, 0}));
+    // The source reads it again, in its turn.
     node_.manifests["http://m/2"] = manifest("older");
     node_.manifests["http://m/3"] = manifest("newest");
-    services_->announce({manifest().id(), "http://m/3", 6, 0});
-    services_->announce({manifest().id(), "http://m/2", 5, 0});
+    services_->announce({manifest().id(), "http://m/3", {6, 0}});
     timers_.advance(std::chrono::seconds(2));
     settle();
     EXPECT_EQ(services_->list().at(0)->service.name, "newest");
+}
+
+TEST_F(DispatcherTest, after_the_hold_a_newer_announcement_replaces_the_one_before) {
+    start();
+    register_service();
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    settle();
+    for (int i = 0; i < 65; ++i) {
+        timers_.advance(std::chrono::seconds(1));
+        settle();
+    }
+    ASSERT_EQ(node_.resumed.size(), 1U);
+    node_.manifests["http://m/3"] = manifest("newest");
+    services_->announce({manifest().id(), "http://m/3", {6, 0}});
+    timers_.advance(std::chrono::seconds(2));
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "newest");
+}
+
+TEST_F(DispatcherTest, an_announcement_from_before_the_revision_in_force_is_ignored) {
+    start();
+    register_service();
+    node_.manifests["http://m/2"] = manifest("newer");
+    node_.manifests["http://m/old"] = manifest("older");
+    services_->announce({manifest().id(), "http://m/old", {3, 7}});
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "demo") << "read at block 3, so it is older";
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    settle();
+    services_->announce({manifest().id(), "http://m/old", {4, 0}});
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "newer");
+    build();
+    start();
+    services_->announce({manifest().id(), "http://m/old", {5, 0}});
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "newer") << "also after a restart";
+}
+
+TEST_F(DispatcherTest, events_wait_for_an_announced_manifest_only_so_long) {
+    start();
+    register_service();
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    settle();
+    for (int i = 0; i < 58; ++i) {
+        timers_.advance(std::chrono::seconds(1));
+        settle();
+    }
+    EXPECT_TRUE(node_.resumed.empty());
+    for (int i = 0; i < 5; ++i) {
+        timers_.advance(std::chrono::seconds(1));
+        settle();
+    }
+    EXPECT_THAT(node_.resumed, ::testing::ElementsAre(types::ChainPosition{5, 0}));
+    node_.manifests["http://m/2"] = manifest("late");
+    timers_.advance(std::chrono::minutes(6));
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "late");
+    EXPECT_EQ(services_->list().at(0)->in_force_from, (types::ChainPosition{5, 0}));
+}
+
+TEST_F(DispatcherTest, a_manifest_that_is_refused_lets_the_events_go_on_at_once) {
+    start();
+    register_service();
+    auto other = manifest("thief");
+    other.manager = types::EvmManager{types::ChainKey::parse("evm:2").value(), {}};
+    node_.manifests["http://m/2"] = other;
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    settle();
+    EXPECT_EQ(node_.resumed.size(), 1U);
+}
+
+TEST_F(DispatcherTest, a_start_hands_all_services_to_the_triggers_in_one_step) {
+    start();
+    register_service();
+    auto second = manifest();
+    second.manager = types::EvmManager{types::ChainKey::parse("evm:2").value(), {}};
+    node_.manifests["http://m/1"] = second;
+    ASSERT_TRUE(run(services_->add(second.manager, std::nullopt)).has_value());
+    build();
+    node_.watched.clear();
+    node_.set_calls = 0;
+    start();
+    EXPECT_EQ(node_.set_calls, 1);
+    EXPECT_EQ(node_.watched.size(), 2U);
+}
+
+TEST_F(DispatcherTest, a_polled_uri_does_not_jump_over_blocks_that_are_still_to_be_read) {
+    start();
+    register_service();
+    node_.manifests["http://m/2"] = manifest("newer");
+    node_.uri = "http://m/2";
+    node_.uri_block = 9;
+    node_.all_read = false;
+    group_->spawn("uri checks", loop(services_->run_uri_checks()));
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "demo");
+    node_.all_read = true;
+    timers_.advance(std::chrono::seconds(400));
+    settle();
+    EXPECT_EQ(services_->list().at(0)->service.name, "newer");
+    EXPECT_EQ(services_->list().at(0)->in_force_from, types::ChainPosition::end_of(9));
+}
+
+TEST_F(DispatcherTest, a_service_on_a_chain_that_is_not_configured_waits_for_it) {
+    start();
+    node_.hindered.emplace(manifest().id(), base::Error(base::ErrorKind::NotFound,
+                                                        "chain_not_configured", "no evm:9"));
+    register_service();
+    EXPECT_EQ(services_->health(manifest().id()).state, ServiceHealth::State::WaitingForChain);
+    EXPECT_THAT(services_->health(manifest().id()).reason, HasSubstr("evm:9"));
+}
+
+TEST_F(DispatcherTest, an_event_runs_under_the_revision_its_source_matched) {
+    start();
+    register_service();
+    const auto before = services_->list().at(0);
+    node_.manifests["http://m/2"] = manifest("newer");
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    settle();
+    types::TriggerBatch batch;
+    batch.source = "evm:1";
+    batch.events.push_back({before, action(1)});
+    ASSERT_TRUE(batches_.try_send(std::move(batch)).has_value());
+    settle();
+    EXPECT_THAT(node_.runs, ::testing::ElementsAre(before->digest));
 }
 
 TEST_F(DispatcherTest, an_update_to_another_service_is_refused) {
@@ -386,7 +660,7 @@ TEST_F(DispatcherTest, an_update_to_another_service_is_refused) {
     auto other = manifest("thief");
     other.manager = types::EvmManager{types::ChainKey::parse("evm:2").value(), {}};
     node_.manifests["http://m/2"] = other;
-    services_->announce({manifest().id(), "http://m/2", 5, 0});
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
     settle();
     EXPECT_THAT(services_->health(manifest().id()).reason, HasSubstr("id mismatch"));
     EXPECT_EQ(services_->list().size(), 1U);
@@ -401,7 +675,7 @@ TEST_F(DispatcherTest, removal_ends_what_is_in_flight) {
         run(journal_->accept({{&pending, digest}}, "evm:1", {}, Journal::Repeats::DropKnown))
             .has_value());
     ASSERT_TRUE(run(services_->remove(manager_)).has_value());
-    EXPECT_TRUE(journal_->unfinished_events().value().empty());
+    EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
     EXPECT_TRUE(node_.watched.empty());
     EXPECT_EQ(node_.released, 1);
 }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api_test.hpp"
 
+#include <gmock/gmock.h>
+
 namespace wavs::http {
 namespace {
 
 using base::Error;
 using base::ErrorKind;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
 
 class EndpointsTest : public ApiTest {
 protected:
@@ -304,6 +309,22 @@ TEST_F(EndpointsTest, service_states) {
                     R"(","name":"demo","state":"degraded","reason":"one workflow waits",)"
                     R"("workflows":{"default":{"state":"waiting_for_chain",)"
                     R"("reason":"evm:9 is unknown"}}}]})");
+}
+
+TEST_F(EndpointsTest, failed_events_are_listed_run_again_or_given_up) {
+    EventInfo event;
+    event.sequence = 9;
+    event.state = "failed";
+    node_.failed.push_back(event);
+    EXPECT_THAT(get("/node/events/failed").body, HasSubstr(R"("sequence":9)"));
+    EXPECT_EQ(post("/node/events/9/retry", "").status, 204U);
+    EXPECT_EQ(post("/node/events/10/skip", "").status, 204U);
+    EXPECT_THAT(node_.settled, ElementsAre(::testing::Pair(9U, NodeApi::FailedEvent::Retry),
+                                           ::testing::Pair(10U, NodeApi::FailedEvent::Skip)));
+    EXPECT_EQ(post("/node/events/nine/skip", "").status, 400U);
+    node_.failures.emplace(
+        "settle_failed", base::Error(base::ErrorKind::Conflict, "event_not_failed", "it is done"));
+    EXPECT_EQ(post("/node/events/9/retry", "").status, 409U);
 }
 
 TEST_F(EndpointsTest, latest_events) {

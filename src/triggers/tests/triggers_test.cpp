@@ -38,63 +38,88 @@ TEST(TriggerIndex, one_event_concerns_every_workflow_that_names_it_in_order) {
         service("evm:1", 7, {{"second", trigger}, {"first", trigger}}),
         service("evm:1", 8, {{"only", trigger}})};
     const auto index = TriggerIndex::build(services);
-    const auto& targets = index.match(chain("evm:1"), address(1), topic(9));
+    const auto& targets = index.match(chain("evm:1"), {address(1), topic(9)});
     ASSERT_EQ(targets.size(), 3U);
     EXPECT_TRUE(std::is_sorted(targets.begin(), targets.end(), [](const auto& a, const auto& b) {
-        return std::pair(a.service, a.workflow) < std::pair(b.service, b.workflow);
+        return std::pair(a.service->id, a.workflow) < std::pair(b.service->id, b.workflow);
     }));
-    EXPECT_TRUE(index.match(chain("evm:2"), address(1), topic(9)).empty());
-    EXPECT_TRUE(index.match(chain("evm:1"), address(2), topic(9)).empty());
-    EXPECT_TRUE(index.match(chain("evm:1"), address(1), topic(8)).empty());
+    EXPECT_TRUE(index.match(chain("evm:2"), {address(1), topic(9)}).empty());
+    EXPECT_TRUE(index.match(chain("evm:1"), {address(2), topic(9)}).empty());
+    EXPECT_TRUE(index.match(chain("evm:1"), {address(1), topic(8)}).empty());
 }
 
 TEST(TriggerIndex, managers_with_one_address_on_two_chains_are_two) {
     const std::vector<types::RegisteredServicePtr> services = {service("evm:1", 7, {}),
                                                                service("evm:2", 7, {})};
     const auto index = TriggerIndex::build(services);
-    EXPECT_EQ(index.managed_by(chain("evm:1"), address(7)), services[0]->id);
-    EXPECT_EQ(index.managed_by(chain("evm:2"), address(7)), services[1]->id);
-    EXPECT_FALSE(index.managed_by(chain("evm:3"), address(7)).has_value());
-    const auto filter = filter_of(index.pairs(chain("evm:1")));
+    EXPECT_EQ(index.managed_by(chain("evm:1"), address(7)), services[0]);
+    EXPECT_EQ(index.managed_by(chain("evm:2"), address(7)), services[1]);
+    EXPECT_EQ(index.managed_by(chain("evm:3"), address(7)), nullptr);
+    const auto filter = filter_of(index.of(chain("evm:1")).pairs);
     EXPECT_EQ(filter.topics, std::vector{chain_evm::service_uri_updated_topic()});
 }
 
 const TriggerIndex::Pair kA{address(1), topic(1)};
 const TriggerIndex::Pair kB{address(2), topic(2)};
+const chain_evm::LogFilter kFilterA = filter_of({kA});
+const chain_evm::LogFilter kBoth = filter_of({kA, kB});
 
 TEST(Coverage, ranges_meet_and_gaps_show) {
     Coverage coverage;
     coverage.watch(kA, 10);
-    EXPECT_EQ(coverage.first_missing(9), std::nullopt);
-    EXPECT_EQ(coverage.first_missing(12), 10U);
-    coverage.add({5, 12});
-    coverage.add({16, 20});
-    EXPECT_EQ(coverage.first_missing(20), 13U);
+    EXPECT_EQ(coverage.first_missing(kBoth, 9), std::nullopt);
+    EXPECT_EQ(coverage.first_missing(kBoth, 12), 10U);
+    coverage.add(kBoth, {5, 12});
+    coverage.add(kBoth, {16, 20});
+    EXPECT_EQ(coverage.first_missing(kBoth, 20), 13U);
     EXPECT_EQ(coverage.gap_blocks(20), 3U);
-    coverage.add({13, 15});
-    EXPECT_EQ(coverage.first_missing(20), std::nullopt);
+    coverage.add(kBoth, {13, 15});
+    EXPECT_EQ(coverage.first_missing(kBoth, 20), std::nullopt);
     EXPECT_EQ(coverage.ranges().at(kA), (std::vector<BlockRange>{{10, 20}}));
     EXPECT_EQ(coverage.gap_blocks(25), 5U);
 }
 
-TEST(Coverage, a_new_pair_has_its_own_start_and_gap) {
+TEST(Coverage, only_what_the_filter_names_counts_as_read) {
     Coverage coverage;
     coverage.watch(kA, 1);
-    coverage.add({1, 100});
-    coverage.watch(kB, 50);
-    EXPECT_EQ(coverage.first_missing(100), 50U);
-    coverage.watch(kB, 90);
-    EXPECT_EQ(coverage.first_block(kB), 50U) << "watched already, so the start stays";
-    coverage.forget(kB);
-    EXPECT_EQ(coverage.first_missing(100), std::nullopt);
+    coverage.watch(kB, 1);
+    coverage.add(kFilterA, {1, 100});
+    EXPECT_EQ(coverage.first_missing(kFilterA, 100), std::nullopt);
+    EXPECT_EQ(coverage.first_missing(kBoth, 100), 1U);
+}
+
+TEST(Coverage, a_workflow_starts_at_its_own_moment_and_has_its_blocks_read_again) {
+    Coverage coverage;
+    coverage.watch(kA, 1);
+    coverage.add(kFilterA, {1, 100});
+    const Coverage::Workflow workflow{types::ServiceId(), types::WorkflowId()};
+    coverage.start(workflow, kA, {90, 3});
+    EXPECT_EQ(coverage.first_missing(kFilterA, 100), 90U);
+    EXPECT_EQ(coverage.started(workflow, kA), (types::ChainPosition{90, 3}));
+    EXPECT_EQ(coverage.started(workflow, kB), std::nullopt) << "started for another pair";
+    coverage.keep_workflows([](const auto&, const auto&) { return false; });
+    coverage.keep_pairs({});
+    EXPECT_EQ(coverage.first_missing(kFilterA, 100), std::nullopt);
+    EXPECT_EQ(coverage, Coverage());
+}
+
+TEST(Coverage, what_is_held_does_not_count_as_read) {
+    Coverage coverage;
+    coverage.watch(kA, 1);
+    coverage.watch(kB, 1);
+    coverage.set_holds({{kA, 50}});
+    coverage.add(kBoth, {1, 100});
+    EXPECT_EQ(coverage.ranges().at(kA), (std::vector<BlockRange>{{1, 49}}));
+    EXPECT_EQ(coverage.ranges().at(kB), (std::vector<BlockRange>{{1, 100}}));
 }
 
 TEST(Coverage, stored_form_round_trips_and_survives_any_bytes) {
     Coverage coverage;
     coverage.watch(kA, 3);
     coverage.watch(kB, 7);
-    coverage.add({3, 9});
-    coverage.add({20, 30});
+    coverage.add(kBoth, {3, 9});
+    coverage.add(kBoth, {20, 30});
+    coverage.start({types::ServiceId(), types::WorkflowId()}, kA, types::ChainPosition::end_of(20));
     const auto bytes = coverage.encode();
     EXPECT_EQ(Coverage::decode(bytes).value(), coverage);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
@@ -102,11 +127,24 @@ TEST(Coverage, stored_form_round_trips_and_survives_any_bytes) {
     }
 }
 
+TEST(Coverage, the_first_stored_form_has_every_workflow_started) {
+    Coverage coverage;
+    coverage.watch(kA, 3);
+    coverage.add(kFilterA, {3, 9});
+    auto bytes = coverage.encode();
+    bytes[0] = 1;      // the form without workflows
+    bytes.pop_back();  // their number
+    auto older = Coverage::decode(bytes);
+    ASSERT_TRUE(older.has_value());
+    EXPECT_TRUE(older.value().lacks_workflows());
+    EXPECT_EQ(older.value().ranges(), coverage.ranges());
+}
+
 TEST(Coverage, the_last_block_of_all_does_not_overflow) {
     Coverage coverage;
     coverage.watch(kA, 0);
-    coverage.add({5, UINT64_MAX});
-    coverage.add({0, 4});
+    coverage.add(kFilterA, {5, UINT64_MAX});
+    coverage.add(kFilterA, {0, 4});
     EXPECT_EQ(coverage.ranges().at(kA), (std::vector<BlockRange>{{0, UINT64_MAX}}));
 }
 

@@ -154,6 +154,7 @@ public:
                 time(),
                 text()};
     }
+    TransactionRecord transaction_record() { return {bytes(), {bytes(), bytes()}, time()}; }
 
 private:
     std::string letters() {

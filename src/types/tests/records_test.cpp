@@ -65,6 +65,8 @@ TEST(Records, round_trip) {
         EXPECT_EQ(must(decode_queue_envelope(encode(envelope))), envelope);
         const auto signature = values.queue_signature();
         EXPECT_EQ(must(decode_queue_signature(encode(signature))), signature);
+        const auto transaction = values.transaction_record();
+        EXPECT_EQ(must(decode_transaction_record(encode(transaction))), transaction);
     }
 }
 
@@ -159,6 +161,20 @@ TEST(Records, keys_sort_by_sequence_and_queues_share_a_prefix) {
     EXPECT_TRUE(std::equal(prefix.begin(), prefix.end(), key.begin()));
     EXPECT_EQ(queue_key(event, target).size(), 20U + kQueueTargetSize);
     EXPECT_NE(queue_key(event, target), queue_key(event, {target.chain, "0x12"}));
+}
+
+TEST(Records, transactions_sort_by_nonce_within_their_account) {
+    RandomValues values(4);
+    const auto account = values.fixed<EvmAddress>();
+    const auto chain = must(ChainKey::parse("evm:1"));
+    EXPECT_LT(transaction_key(chain, account, 255), transaction_key(chain, account, 256));
+    const auto prefix = transaction_prefix(chain, account);
+    const auto key = transaction_key(chain, account, 7);
+    EXPECT_TRUE(std::equal(prefix.begin(), prefix.end(), key.begin()));
+    EXPECT_EQ(key.size(), prefix.size() + 8);
+    // No chain's prefix is the beginning of another's.
+    const auto longer = transaction_prefix(must(ChainKey::parse("evm:11")), account);
+    EXPECT_FALSE(std::equal(prefix.begin(), prefix.begin() + 6, longer.begin()));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "wavs/async/runtime.hpp"
 #include "wavs/async/task.hpp"
 #include "wavs/config/config.hpp"
+#include "wavs/dispatcher/dispatcher.hpp"
 
 #include <cstdint>
 #include <map>
@@ -32,6 +33,10 @@ public:
 
     /// "http://127.0.0.1:8000"; empty before `start()`.
     std::string url() const;
+
+    /// What `POST /dev/triggers` calls, for programs that hold a node: benchmarks.
+    async::Task<base::Result<void>> trigger(dispatcher::ManualRequest request);
+    const storage::Store& store() const;
 
 private:
     struct Impl;

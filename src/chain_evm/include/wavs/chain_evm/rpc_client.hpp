@@ -34,6 +34,10 @@ class RpcTransport {
 public:
     virtual ~RpcTransport() = default;
     virtual async::Task<base::Result<RpcReply>> call(std::string method, std::string params) = 0;
+    /// One method several times. The node gets them in this order, in one message where both sides
+    /// can, and the replies come back in this order too.
+    virtual async::Task<std::vector<base::Result<RpcReply>>> call_in_order(
+        std::string method, std::vector<std::string> params);
     /// Scheme, host and port.
     virtual std::string endpoint() const = 0;
 };
@@ -42,6 +46,8 @@ struct RpcOptions {
     base::Duration call_timeout = std::chrono::seconds(10);
     base::Duration connect_timeout = std::chrono::seconds(5);
     std::size_t max_response_bytes = std::size_t{16} << 20;
+    /// Of one endpoint, over HTTP; one more waits for its turn.
+    std::size_t max_calls_at_once = 32;
 };
 /// JSON-RPC over HTTP(S) POST. Thread-safe.
 std::shared_ptr<RpcTransport> make_http_transport(net::HttpClient& http, std::string url,
@@ -160,6 +166,9 @@ public:
     async::Task<base::Result<std::uint64_t>> transaction_count(types::EvmAddress address,
                                                                BlockRef at);
     async::Task<base::Result<types::Bytes32>> send_raw(base::Bytes raw);
+    /// In this order, a result for each.
+    async::Task<std::vector<base::Result<types::Bytes32>>> send_raw_in_order(
+        std::vector<base::Bytes> raws);
     async::Task<base::Result<std::optional<Receipt>>> receipt(types::Bytes32 hash);
     async::Task<base::Result<std::optional<TransactionInfo>>> transaction(types::Bytes32 hash);
     async::Task<base::Result<std::vector<EvmLog>>> logs(LogFilter filter, std::uint64_t from,

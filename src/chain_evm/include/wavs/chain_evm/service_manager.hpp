@@ -48,7 +48,8 @@ class ServiceManagerClient {
 public:
     explicit ServiceManagerClient(RpcClient client) : client_(std::move(client)) {}
 
-    async::Task<base::Result<std::string>> get_service_uri(types::EvmAddress manager);
+    async::Task<base::Result<std::string>> get_service_uri(types::EvmAddress manager,
+                                                           BlockRef at = BlockRef::latest());
     /// The manager of a handler; an error when it is zero or has no code.
     async::Task<base::Result<types::EvmAddress>> get_service_manager(types::EvmAddress handler);
     async::Task<base::Result<U256>> operator_weight(types::EvmAddress manager,
@@ -70,7 +71,8 @@ public:
                                                         SignatureData signatures);
 
 private:
-    async::Task<base::Result<base::Bytes>> read(types::EvmAddress contract, base::Bytes call);
+    async::Task<base::Result<base::Bytes>> read(types::EvmAddress contract, base::Bytes call,
+                                                BlockRef at = BlockRef::latest());
     async::Task<base::Result<InsufficientQuorum>> explain_quorum(types::EvmAddress manager,
                                                                  QuorumWeights weights);
 

@@ -42,7 +42,10 @@ struct LogRemoved {
 struct HeadSeen {
     BlockHeader header;
 };
-using ChainEvent = std::variant<Connected, Disconnected, FilterLive, LogSeen, LogRemoved, HeadSeen>;
+/// Sent by the reader to itself when something else than the chain changed.
+struct Wake {};
+using ChainEvent =
+    std::variant<Connected, Disconnected, FilterLive, LogSeen, LogRemoved, HeadSeen, Wake>;
 using ChainEvents = async::Channel<ChainEvent>;
 
 struct SubscriberOptions {

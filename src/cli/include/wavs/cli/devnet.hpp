@@ -123,6 +123,10 @@ public:
     /// SIGKILL, as a crash.
     async::Task<base::Result<void>> kill_node(unsigned index = 0);
     async::Task<base::Result<void>> stop_node(unsigned index = 0);
+    /// Of the nodes that are started from here on, in place of the one in the options.
+    void set_node_env(std::vector<std::pair<std::string, std::string>> env) {
+        options_.node_env = std::move(env);
+    }
     /// On the same data and the same port.
     async::Task<base::Result<void>> restart_node(unsigned index = 0);
     /// The nodes, then the chain. What has ended already is no error.

@@ -4,15 +4,28 @@
 #include "wavs/async/channel.hpp"
 #include "wavs/async/task_group.hpp"
 #include "wavs/dispatcher/services.hpp"
+#include "wavs/storage/disk_space.hpp"
 
+#include <deque>
 #include <unordered_map>
 
 namespace wavs::dispatcher {
 
+class JobQueue;
+
 struct DispatcherOptions {
-    /// Events on their way through engine and signer at once; the others wait in the queue.
-    std::size_t workers = 256;
+    /// Components that run at once, of all services and of one.
+    std::size_t max_running = 256;
+    std::size_t max_running_per_service = 128;
+    /// Runs whose outcome is being stored at once, for each that runs: a run gives its place up
+    /// before the disk has answered.
+    std::size_t storing_per_running = 8;
+    /// Waiting events kept in memory; the others are read back from the journal. A service with so
+    /// many waiting takes no more triggers by hand.
     std::size_t queue_capacity = 10'000;
+    /// After so many failed runs an event is parked.
+    std::uint32_t max_attempts = 10;
+    std::chrono::seconds event_retention{7 * 86'400};
 };
 
 /// An event given by hand, `POST /dev/triggers`.
@@ -24,25 +37,34 @@ struct ManualRequest {
 
 /// The hub: journals what the sources saw, has each event run and its responses signed, and hands
 /// the stored results to the aggregator. An event is on disk before it runs, its results before
-/// they leave. Owned by `app`; methods are callable from any executor.
+/// they leave. While the disk is low nothing new is taken. Owned by `app`; methods are callable
+/// from any executor.
 class Dispatcher {
 public:
     Dispatcher(Services& services, Journal& journal, EnginePort& engine, SubmissionPort& submission,
                AggregatorPort& aggregator, async::Channel<types::TriggerBatch>& batches,
-               async::Channel<types::ServiceUriChange>& changes, async::Timers& timers,
+               const storage::DiskSpace& disk, const base::Clock& clock, async::Timers& timers,
                telemetry::Metrics& metrics, DispatcherOptions options, async::Executor executor);
+    ~Dispatcher();
 
     /// Starts the workers and puts every unfinished event and result back on its way.
     async::Task<base::Result<void>> start();
     async::Task<std::vector<std::string>> stop(base::Duration deadline);
 
-    /// The two loops over what the sources deliver; each runs until stopped.
+    /// The loop over what the sources deliver; runs until stopped. Started again after a failure,
+    /// it goes on with the batch it failed at.
     async::Task<base::Result<void>> run_batches();
-    async::Task<base::Result<void>> run_uri_changes();
+    /// Erases what is older than the retention, now and then; runs until stopped.
+    async::Task<base::Result<void>> run_retention();
 
     /// Accepts the event `count` times. With `UntilRun` it ends when every run has ended; the first
     /// failure is returned, after all have ended.
     async::Task<base::Result<void>> trigger(ManualRequest request);
+
+    /// A failed or parked event, by sequence: run it again, or give it up for good. Errors:
+    /// `event_unknown`, `event_not_failed`.
+    async::Task<base::Result<void>> retry(std::uint64_t sequence);
+    async::Task<base::Result<void>> skip(std::uint64_t sequence);
 
     /// The last failure of a workflow; empty when its last run was fine.
     std::optional<std::string> last_error(const types::ServiceId& service,
@@ -50,15 +72,24 @@ public:
 
 private:
     using Outcome = base::Result<void>;
+    using Job = std::shared_ptr<const types::EventJob>;
 
-    async::Task<base::Result<void>> accept(types::TriggerBatch batch);
+    void gather();
+    async::Task<base::Result<void>> accept(const types::TriggerBatch& batch);
+    async::Task<base::Result<void>> wait_for_disk();
+    async::Task<void> resume_results(std::vector<Journal::Work> open);
+    base::Result<Job> load(std::uint64_t sequence);
     async::Task<void> work();
-    async::Task<void> process(types::EventJob job);
-    async::Task<base::Result<void>> run_and_sign(types::EventJob job);
-    async::Task<base::Result<std::vector<types::WasmResponse>>> run_component(types::EventJob job);
-    async::Task<void> fail(const types::EventJob& job, const base::Error& error);
+    async::Task<base::Result<void>> process(Job job);
+    async::Task<base::Result<SignedRun>> run_and_sign(Job job);
+    async::Task<base::Result<std::vector<types::WasmResponse>>> run_component(Job job);
+    async::Task<base::Result<void>> store(Job job, SignedRun run);
+    async::Task<base::Result<void>> skip_job(Job job, std::string reason);
+    async::Task<void> fail(Job job, base::Error error);
+    base::Result<types::EventRecord> failed_event(std::uint64_t sequence) const;
     void ended(std::uint64_t sequence, const Outcome& outcome);
     void remember(const types::EventJob& job, std::optional<std::string> error);
+    telemetry::Counter& fired(const types::TriggerData& data);
 
     Services& services_;
     Journal& journal_;
@@ -66,19 +97,23 @@ private:
     SubmissionPort& submission_;
     AggregatorPort& aggregator_;
     async::Channel<types::TriggerBatch>& batches_;
-    async::Channel<types::ServiceUriChange>& changes_;
+    const storage::DiskSpace& disk_;
+    const base::Clock& clock_;
     async::Timers& timers_;
     telemetry::Metrics& metrics_;
     DispatcherOptions options_;
     async::Executor executor_;
     telemetry::Counter done_;
     telemetry::Counter failed_;
-    async::Channel<types::EventJob> jobs_;
+    std::unique_ptr<JobQueue> jobs_;
     async::TaskGroup workers_;
+    // Received and not journaled yet. Only `run_batches()` touches it.
+    std::deque<types::TriggerBatch> unaccepted_;
 
     mutable std::mutex mutex_;
     std::unordered_map<std::uint64_t, async::OneShot<Outcome>> waiting_;
     std::map<std::pair<types::ServiceId, types::WorkflowId>, std::string> last_errors_;
+    std::map<std::string_view, telemetry::Counter> fired_;
 };
 
 }  // namespace wavs::dispatcher

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "wavs/base/clock.hpp"
+#include "wavs/storage/schema.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/pipeline.hpp"
 
@@ -41,9 +42,14 @@ public:
     async::Task<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
                                               std::string reason);
 
-    /// What has to go on after a start, in order of acceptance.
-    base::Result<std::vector<types::EventRecord>> unfinished_events() const;
-    base::Result<std::vector<types::ResultRecord>> unfinished_results() const;
+    /// The events in the index of work, in order of acceptance: what has to go on after a start,
+    /// or waits for an operator.
+    struct Work {
+        std::uint64_t sequence = 0;
+        types::ServiceId service;
+    };
+    base::Result<std::vector<Work>> work(types::WorkKind kind, std::size_t limit = SIZE_MAX) const;
+    base::Result<std::vector<types::ResultRecord>> open_results(std::uint64_t sequence) const;
     base::Result<std::optional<types::EventRecord>> event(std::uint64_t sequence) const;
     base::Result<std::vector<types::ResultRecord>> results_of(std::uint64_t sequence) const;
     /// The newest events of this process's life, at most `limit`, newest first.
@@ -52,6 +58,16 @@ public:
     base::Result<std::vector<std::uint64_t>> find(const types::EventId& id) const;
     /// A batch that erases everything of a service that is still in flight.
     base::Result<storage::Batch> forget(const types::ServiceId& service) const;
+
+    struct Pruned {
+        std::size_t events = 0;
+        /// Where the next piece begins; none when everything old enough was looked at.
+        std::optional<std::uint64_t> next;
+    };
+    /// Erases settled events accepted before `before`, with their results; looks at most at `limit`
+    /// events from sequence `from` on.
+    async::Task<base::Result<Pruned>> prune(types::Timestamp before, std::uint64_t from,
+                                            std::size_t limit);
 
 private:
     async::Task<base::Result<std::uint64_t>> take_sequences(std::size_t count);
@@ -64,5 +80,8 @@ private:
     std::uint64_t next_ = 0;
     std::uint64_t reserved_until_ = 0;
 };
+
+/// From older layouts of the data directory to this one.
+std::vector<storage::Migration> journal_migrations();
 
 }  // namespace wavs::dispatcher

@@ -6,6 +6,7 @@
 #include "wavs/types/manifest_json.hpp"
 #include "wavs/types/pipeline.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct SignedRun {
     std::vector<types::ResultRecord> results;
     storage::Batch batch;
     std::shared_ptr<void> hold;
+    /// Why there is nothing to store; empty when there is.
+    std::string skipped = {};
 };
 
 class SubmissionPort {
@@ -59,9 +62,15 @@ public:
 class TriggerPort {
 public:
     virtual ~TriggerPort() = default;
-    /// Watches for the triggers of this revision, and no longer for those of the one before.
-    virtual async::Task<base::Result<void>> set_service(types::RegisteredServicePtr service) = 0;
+    /// Watches for the triggers of these revisions, and no longer for those of the ones before.
+    /// Names the services that something hinders.
+    virtual async::Task<std::map<types::ServiceId, base::Error>> set_services(
+        std::vector<types::RegisteredServicePtr> services) = 0;
     virtual async::Task<void> remove_service(types::ServiceId service) = 0;
+    /// The manifest announced at `at` is not coming: what waits for it goes on without.
+    virtual void resume(const types::ServiceId& service, types::ChainPosition at) = 0;
+    /// False while blocks of the chain up to this one still have to be read.
+    virtual bool has_read(const types::ChainKey& chain, std::uint64_t block) const = 0;
 };
 
 class SourcesPort {
@@ -72,11 +81,16 @@ public:
     virtual async::Task<base::Result<void>> component(types::ComponentSource source) = 0;
 };
 
+/// Where a manager's contract says the manifest is, as of the end of a block.
+struct ServiceUri {
+    std::string uri;
+    std::uint64_t block = 0;
+};
+
 class ManagerPort {
 public:
     virtual ~ManagerPort() = default;
-    /// Where the manager's contract says the manifest is.
-    virtual async::Task<base::Result<std::string>> service_uri(types::ServiceManager manager) = 0;
+    virtual async::Task<base::Result<ServiceUri>> service_uri(types::ServiceManager manager) = 0;
 };
 
 }  // namespace wavs::dispatcher

@@ -37,14 +37,23 @@ struct ServicesOptions {
     types::ManifestOptions manifest;
     /// Every service's URI is read again about this often, in case an announcement was missed.
     std::chrono::seconds uri_poll{300};
+    /// So long the later events of the manager's chain wait for an announced manifest.
+    std::chrono::seconds update_hold{60};
 };
 
 /// How a service is, for operators: docs/protocol/03-http.md.
 struct ServiceHealth {
-    enum class State { Active, Paused, Degraded };
+    enum class State {
+        Active,
+        Paused,           ///< by its manifest
+        Degraded,         ///< something of it does not work, see the reason
+        Held,             ///< an announced manifest is being fetched, later events wait for it
+        WaitingForChain,  ///< a chain it needs is not configured
+    };
     State state = State::Active;
     std::string reason;
 };
+std::string_view to_string(ServiceHealth::State state);
 
 /// The services this node runs: opting in, updates announced by the manager's contract, removal,
 /// the keys. Everything is stored before it takes effect. Look-ups are thread-safe and never wait;
@@ -69,8 +78,9 @@ public:
     async::Task<base::Result<void>> add_saved(types::ServiceDigest digest);
     /// Unknown services are no error.
     async::Task<base::Result<void>> remove(types::ServiceManager manager);
-    /// An announcement of another manifest. Returns at once; the update is tried until it succeeds,
-    /// is refused for good, or a newer announcement arrives.
+    /// An announcement of another manifest. Returns at once; one that is not newer than the
+    /// revision in force is ignored. The update is tried until it succeeds, is refused for good, or
+    /// a newer announcement arrives; after `update_hold` events go on under the revision in force.
     void announce(types::ServiceUriChange change);
 
     async::Task<base::Result<types::ServiceDigest>> save_manifest(types::Service service);
@@ -92,18 +102,36 @@ private:
 
     async::Task<base::Result<async::Mutex::Guard>> lock(const types::ServiceId& id);
     async::Task<base::Result<types::ParsedManifest>> fetch(const std::string& uri);
-    async::Task<base::Result<void>> register_new(types::ParsedManifest manifest, std::string uri,
+    async::Task<base::Result<void>> register_new(types::ParsedManifest manifest,
+                                                 std::optional<ServiceUri> uri,
                                                  std::optional<std::uint32_t> hd_index);
     async::Task<base::Result<Key>> key_for(const types::ServiceId& id,
                                            std::optional<std::uint32_t> wanted);
     async::Task<base::Result<void>> fetch_components(const types::Service& service);
     async::Task<base::Result<void>> activate(types::RegisteredServicePtr next);
-    async::Task<base::Result<void>> restore(const storage::Entry& entry);
-    async::Task<base::Result<void>> apply_update(types::ServiceId id, std::string uri);
+    base::Result<types::RegisteredService> stored_service(const storage::Entry& entry);
+    async::Task<base::Result<types::RegisteredServicePtr>> restore(storage::Entry entry);
+    async::Task<void> watch(std::vector<types::RegisteredServicePtr> services);
+    async::Task<base::Result<void>> apply_update(types::ServiceUriChange change);
+    void update_failed(const types::ServiceUriChange& change, const base::Error& error);
+    /// An announcement that is not settled yet.
+    struct Announced {
+        types::ServiceUriChange change;
+        /// The later events of its chain wait for it.
+        bool held = true;
+        /// A newer one was announced meanwhile.
+        bool superseded = false;
+    };
+    std::optional<Announced> announced(const types::ServiceId& id) const;
+    void release_hold(const types::ServiceUriChange& change);
+    bool settle_announcement(const types::ServiceUriChange& change);
     async::Task<void> follow_update(types::ServiceId id);
+    async::Task<base::Result<bool>> follow_announcement(types::ServiceUriChange change);
     enum class Compare { Uri, Manifest };
     async::Task<void> check_uri(types::RegisteredServicePtr service, Compare compare);
-    void set_reason(const types::ServiceId& id, std::string reason);
+    void set_health(const types::ServiceId& id, ServiceHealth health);
+    /// Nothing hinders the service.
+    bool fine(const types::ServiceId& id) const;
 
     ServicesDeps deps_;
     ServicesOptions options_;
@@ -113,10 +141,11 @@ private:
 
     mutable std::mutex mutex_;
     std::map<types::ServiceId, types::RegisteredServicePtr> services_;
-    std::map<types::ServiceId, std::string> reasons_;
+    // Of the services that are not simply active or paused.
+    std::map<types::ServiceId, ServiceHealth> health_;
     std::map<types::ServiceId, std::shared_ptr<async::Mutex>> locks_;
     // Announced and not yet applied; a task follows each.
-    std::map<types::ServiceId, types::ServiceUriChange> announced_;
+    std::map<types::ServiceId, Announced> announced_;
 };
 
 }  // namespace wavs::dispatcher

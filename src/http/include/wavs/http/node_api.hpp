@@ -173,6 +173,12 @@ public:
     virtual async::Task<base::Result<std::vector<ServiceState>>> service_states() = 0;
     /// The last few events, newest first.
     virtual async::Task<base::Result<std::vector<EventInfo>>> latest_events() = 0;
+    /// Those that wait for an operator, oldest first.
+    virtual async::Task<base::Result<std::vector<EventInfo>>> failed_events() = 0;
+    /// What to do with a failed event.
+    enum class FailedEvent : std::uint8_t { Retry, Skip };
+    virtual async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,
+                                                          FailedEvent what) = 0;
     /// None when no such chain is configured.
     virtual async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) = 0;

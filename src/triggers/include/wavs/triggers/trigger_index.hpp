@@ -5,7 +5,6 @@
 #include "wavs/types/pipeline.hpp"
 
 #include <map>
-#include <optional>
 #include <set>
 #include <span>
 #include <tuple>
@@ -14,36 +13,44 @@
 namespace wavs::triggers {
 
 /// Which workflows an EVM log concerns. Made anew for every change of the registered services and
-/// then only read, so that a source needs no lock while it matches.
+/// then only read. A paused service stays subscribed and has no targets: what happens during a
+/// pause is not made up for.
 class TriggerIndex {
 public:
+    /// One address and first topic on a chain.
+    using Pair = std::pair<types::EvmAddress, types::Bytes32>;
+
     struct Target {
-        types::ServiceId service;
+        types::RegisteredServicePtr service;
         types::WorkflowId workflow;
         types::Trigger trigger;
+        Pair pair;
     };
 
     static TriggerIndex build(std::span<const types::RegisteredServicePtr> services);
 
     /// Ascending by service, then workflow.
-    const std::vector<Target>& match(const types::ChainKey& chain, const types::EvmAddress& address,
-                                     const types::Bytes32& topic) const;
-    /// The service whose manager has this address on this chain.
-    std::optional<types::ServiceId> managed_by(const types::ChainKey& chain,
-                                               const types::EvmAddress& address) const;
+    const std::vector<Target>& match(const types::ChainKey& chain, const Pair& pair) const;
+    /// The service whose manager has this address on this chain; null when none has.
+    types::RegisteredServicePtr managed_by(const types::ChainKey& chain,
+                                           const types::EvmAddress& address) const;
 
-    /// One address and first topic on a chain.
-    using Pair = std::pair<types::EvmAddress, types::Bytes32>;
-    /// What has to be watched on a chain: triggers and announcements of the managers.
-    const std::set<Pair>& pairs(const types::ChainKey& chain) const;
+    /// Everything of one chain.
+    struct Chain {
+        std::map<Pair, std::vector<Target>> targets;
+        std::map<types::EvmAddress, types::RegisteredServicePtr> managers;
+        /// What has to be watched: triggers and announcements of the managers.
+        std::set<Pair> pairs;
+    };
+    const Chain& of(const types::ChainKey& chain) const;
     std::vector<types::ChainKey> chains() const;
 
 private:
-    std::map<std::tuple<types::ChainKey, types::EvmAddress, types::Bytes32>, std::vector<Target>>
-        targets_;
-    std::map<std::pair<types::ChainKey, types::EvmAddress>, types::ServiceId> managers_;
-    std::map<types::ChainKey, std::set<Pair>> pairs_;
+    std::map<types::ChainKey, Chain> chains_;
 };
+
+/// The chains a service needs.
+std::set<types::ChainKey> chains_of(const types::RegisteredService& service);
 
 /// The cross product a chain node filters by; the index matches precisely.
 chain_evm::LogFilter filter_of(const std::set<TriggerIndex::Pair>& pairs);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 namespace wavs::triggers {
@@ -24,7 +25,7 @@ using ChainLookup = std::function<std::optional<ChainLink>(const types::ChainKey
 struct TriggerDeps {
     ChainLookup chains;
     storage::Store& store;
-    SourceOutputs outputs;
+    TriggerBatches& batches;
     async::Supervisor& supervisor;
     async::Timers& timers;
     base::RandomSource& random;
@@ -36,13 +37,19 @@ struct TriggerDeps {
 class TriggerManager {
 public:
     TriggerManager(TriggerDeps deps, async::Executor io);
+    async::Task<std::vector<std::string>> stop(base::Duration deadline);
 
-    /// Watches for this revision instead of the one before. NotFound ("chain_not_configured") names
-    /// the chains that are missing: their triggers start when the chain is added, the others are
-    /// watched.
-    async::Task<base::Result<void>> set_service(types::RegisteredServicePtr service);
+    /// Watches for these revisions instead of the ones before, all in one step, and names those
+    /// that something hinders. `chain_not_configured` (NotFound): its triggers there start when the
+    /// chain is added, the others are watched.
+    async::Task<std::map<types::ServiceId, base::Error>> set_services(
+        std::vector<types::RegisteredServicePtr> services);
     async::Task<void> remove_service(types::ServiceId service);
-    /// A chain was configured while the node runs.
+    /// See `EvmWatch::resume()`.
+    void resume(const types::ServiceId& service, types::ChainPosition at);
+    /// False while blocks of the chain up to this one still have to be read.
+    bool has_read(const types::ChainKey& chain, std::uint64_t block) const;
+    /// A chain was configured while the node runs; the result is about this chain.
     async::Task<base::Result<void>> chain_added(types::ChainKey chain);
 
     struct ChainStatus {
@@ -54,12 +61,17 @@ public:
     std::vector<ChainStatus> status() const;
 
 private:
-    async::Task<base::Result<void>> apply();
+    /// Gives every chain the new index and waits for those that `needed` names: a chain that does
+    /// not answer delays only the services that need it. Returns the chains that cannot be used,
+    /// with the reason.
+    async::Task<std::map<types::ChainKey, base::Error>> apply(std::set<types::ChainKey> needed);
     base::Result<EvmSource*> source_for(const types::ChainKey& chain);
 
     TriggerDeps deps_;
     async::Executor io_;
     async::Mutex changes_;
+    async::TaskGroup tasks_;
+    std::uint64_t version_ = 0;
     mutable std::mutex mutex_;
     std::map<types::ServiceId, types::RegisteredServicePtr> services_;
     struct Source {

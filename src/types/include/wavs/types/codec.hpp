@@ -4,6 +4,7 @@
 #include "wavs/base/bytes.hpp"
 #include "wavs/base/result.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +16,7 @@ namespace wavs::types {
 /// byte strings have their length in front.
 class Encoder {
 public:
+    Encoder() { out_.reserve(kFirstCapacity); }
     void byte(std::uint8_t value) { out_.push_back(value); }
     void number(std::uint64_t value);
     void bytes(base::ByteView value);
@@ -24,6 +26,8 @@ public:
     base::Bytes take() && { return std::move(out_); }
 
 private:
+    // Most records fit.
+    static constexpr std::size_t kFirstCapacity = 384;
     base::Bytes out_;
 };
 
@@ -50,5 +54,16 @@ private:
     base::ByteView left_;
     bool failed_ = false;
 };
+
+/// An id of fixed size; zero once the decoder has failed.
+template <typename Fixed>
+Fixed read_fixed(Decoder& in) {
+    Fixed out;
+    const auto bytes = in.fixed(Fixed::size());
+    if (bytes.size() == Fixed::size()) {
+        std::copy(bytes.begin(), bytes.end(), out.array().begin());
+    }
+    return out;
+}
 
 }  // namespace wavs::types

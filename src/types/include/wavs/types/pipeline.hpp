@@ -5,6 +5,7 @@
 #include "wavs/types/manifest.hpp"
 #include "wavs/types/records.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,17 @@ namespace wavs::types {
 /// Values that travel between the modules of the pipeline. They are made once and shared; nobody
 /// changes one.
 
+/// A moment in a chain's history: everything up to and including this log.
+struct ChainPosition {
+    std::uint64_t block = 0;
+    std::uint64_t log_index = 0;
+
+    static constexpr ChainPosition end_of(std::uint64_t block) { return {block, UINT64_MAX}; }
+    /// The first block that holds anything later.
+    std::uint64_t next_block() const { return log_index == UINT64_MAX ? block + 1 : block; }
+    friend auto operator<=>(const ChainPosition&, const ChainPosition&) = default;
+};
+
 /// One revision of a service as this node runs it. Replaced as a whole by an update.
 struct RegisteredService {
     ServiceId id;
@@ -28,6 +40,9 @@ struct RegisteredService {
     EvmAddress signer;
     /// Where the manifest came from; empty when it was handed over directly.
     std::string uri;
+    /// From when on, on the manager's chain: its announcement there, or the block whose state gave
+    /// the URI. None when the manifest was handed over without asking the chain.
+    std::optional<ChainPosition> in_force_from;
     Timestamp updated_at;
     /// What validation said of the manifest.
     std::vector<Finding> findings;
@@ -47,20 +62,27 @@ struct SourcePosition {
     base::Bytes value;
 };
 
-/// What a source hands to the dispatcher: journaled together or not at all.
-struct TriggerBatch {
-    /// Name of the source, such as "evm:31337".
-    std::string source;
-    std::vector<TriggerAction> actions;
-    std::vector<SourcePosition> positions;
-};
-
 /// A service manager's contract announced another manifest.
 struct ServiceUriChange {
     ServiceId service_id;
     std::string uri;
-    std::uint64_t block_number = 0;
-    std::uint64_t log_index = 0;
+    ChainPosition at;
+};
+
+/// Something a source saw, with the revision whose trigger it matched.
+struct SeenEvent {
+    RegisteredServicePtr service;
+    TriggerAction action;
+};
+
+/// What a source hands to the dispatcher: journaled together or not at all. The changes come after
+/// the events of the same batch.
+struct TriggerBatch {
+    /// Name of the source, such as "evm:31337".
+    std::string source;
+    std::vector<SeenEvent> events;
+    std::vector<ServiceUriChange> changes;
+    std::vector<SourcePosition> positions;
 };
 
 /// One accepted event on its way through engine and signer, with the revision it runs under.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wavs::types {
 
@@ -132,6 +133,16 @@ struct QueueSignature {
     friend bool operator==(const QueueSignature&, const QueueSignature&) = default;
 };
 
+/// A transaction that was signed and has no known end. Key: chain, account, nonce.
+struct TransactionRecord {
+    /// What it is for: the key of a queue; empty when it only fills a gap between nonces.
+    base::Bytes reference;
+    /// As sent, oldest first: each one replaces the one before.
+    std::vector<base::Bytes> attempts;
+    Timestamp signed_at;
+    friend bool operator==(const TransactionRecord&, const TransactionRecord&) = default;
+};
+
 /// Keys: event id and the first bytes of the target's hash, then envelope digest, then signer.
 inline constexpr std::size_t kQueueTargetSize = 8;
 base::Bytes queue_key(const EventId& event, const QueueTarget& target);
@@ -144,6 +155,22 @@ base::Bytes event_key(std::uint64_t sequence);
 base::Bytes result_key(std::uint64_t event_sequence, std::uint32_t response_index);
 base::Result<std::uint64_t> parse_event_key(base::ByteView key);
 
+/// The index of work (Keyspace::Work), so that a start reads what is open instead of everything.
+enum class WorkKind : std::uint8_t {
+    OpenEvent = 1,    ///< to be run
+    OpenResult = 2,   ///< to be followed to its chain
+    FailedEvent = 3,  ///< waits for an operator: failed or parked
+};
+base::Bytes work_key(WorkKind kind, std::uint64_t event_sequence);
+base::Bytes work_key(std::uint64_t event_sequence, std::uint32_t response_index);
+/// Where an event in this state stands in the index; none when nobody waits for it.
+std::optional<WorkKind> work_of(EventState state);
+/// Whether a result in this state is to be followed.
+bool is_open(ResultState state);
+/// Those of one account on one chain, then by nonce.
+base::Bytes transaction_prefix(const ChainKey& chain, const EvmAddress& account);
+base::Bytes transaction_key(const ChainKey& chain, const EvmAddress& account, std::uint64_t nonce);
+
 /// The first byte is the version of the record's form. Decoding survives any bytes; errors:
 /// `record_version` (Unsupported, names both versions), `record_corrupt`.
 inline constexpr std::uint8_t kRecordVersion = 1;
@@ -152,6 +179,7 @@ base::Bytes encode(const ResultRecord& record);
 base::Bytes encode(const QueueRecord& record);
 base::Bytes encode(const QueueEnvelope& record);
 base::Bytes encode(const QueueSignature& record);
+base::Bytes encode(const TransactionRecord& record);
 base::Bytes encode(const TriggerAction& action);
 base::Bytes encode(const Submission& submission);
 base::Result<EventRecord> decode_event_record(base::ByteView data);
@@ -159,6 +187,7 @@ base::Result<ResultRecord> decode_result_record(base::ByteView data);
 base::Result<QueueRecord> decode_queue_record(base::ByteView data);
 base::Result<QueueEnvelope> decode_queue_envelope(base::ByteView data);
 base::Result<QueueSignature> decode_queue_signature(base::ByteView data);
+base::Result<TransactionRecord> decode_transaction_record(base::ByteView data);
 base::Result<TriggerAction> decode_trigger_action(base::ByteView data);
 base::Result<Submission> decode_submission(base::ByteView data);
 

@@ -22,6 +22,8 @@ public:
     TriggerStreams streams;
     std::vector<ServiceState> states;
     std::vector<EventInfo> events;
+    std::vector<EventInfo> failed;
+    std::vector<std::pair<std::uint64_t, FailedEvent>> settled;
     std::set<types::ComponentDigest> components;
     std::map<types::ChainKey, types::NamedChainConfig> chains;
     std::map<types::ServiceId, types::Service> services;
@@ -89,6 +91,16 @@ public:
     async::Task<base::Result<std::vector<EventInfo>>> latest_events() override {
         WAVS_CO_TRY(co_await enter("latest_events"));
         co_return events;
+    }
+    async::Task<base::Result<std::vector<EventInfo>>> failed_events() override {
+        WAVS_CO_TRY(co_await enter("failed_events"));
+        co_return failed;
+    }
+    async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,
+                                                  FailedEvent what) override {
+        WAVS_CO_TRY(co_await enter("settle_failed"));
+        settled.emplace_back(sequence, what);
+        co_return base::ok();
     }
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scenario.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <set>
+
+namespace wavs::e2e {
+namespace {
+
+// The node dies, by a fault point or by SIGKILL at a random moment, and starts again: every event
+// has exactly one result on chain, and services and keys are what they were.
+class Crash : public Scenario {
+protected:
+    void begin() {
+        start();
+        service_ = service({{"default", workflow("echo", contracts_)}});
+        opt_in(service_);
+        signer_ = must(client().signer(service_.manager)).address;
+    }
+
+    void fire(std::string_view input) {
+        must(devnet_->send_trigger(contracts_.trigger, base::to_bytes(input)));
+        ++fired_;
+    }
+
+    void restart_with(const std::string& faults) {
+        if (devnet_->node().running()) {
+            must(devnet_->kill_node());
+        }
+        devnet_->set_node_env(faults.empty() ? NodeEnv{} : NodeEnv{{"WAVS_FAULT", faults}});
+        const auto started = run(devnet_->restart_node());
+        // With unfinished work it may die while it starts.
+        if (faults.empty() && !started.has_value()) {
+            throw std::runtime_error(started.error().full_text());
+        }
+    }
+
+    void expect_one_result_each() {
+        wait_until("every event has a result",
+                   [&] { return handled_count(contracts_.handler) >= fired_; });
+        std::set<std::uint64_t> triggers;
+        const auto handled = must(devnet_->handled(contracts_.handler));
+        for (const auto& one : handled) {
+            EXPECT_TRUE(triggers.insert(one.trigger_id).second)
+                << "two results for trigger " << one.trigger_id;
+        }
+        EXPECT_EQ(handled.size(), fired_);
+        const auto signer = must(client().signer(service_.manager));
+        EXPECT_EQ(signer.address, signer_);
+        EXPECT_EQ(signer.hd_index, 1U);
+    }
+
+    using NodeEnv = std::vector<std::pair<std::string, std::string>>;
+    types::Service service_;
+    types::EvmAddress signer_;
+    std::size_t fired_ = 0;
+};
+
+TEST_F(Crash, kill_at_every_fault_point_loses_and_repeats_nothing) {
+    begin();
+    for (const std::string point :
+         {"after_accept:2", "after_run:2", "after_sign:2", "before_send:2", "after_send:2",
+          "after_receipt:2", "commit:30", "worker:2", "batches:2", "follow:2"}) {
+        SCOPED_TRACE(point);
+        restart_with(point + ":kill");
+        for (int i = 0; i < 10; ++i) {
+            fire(point + std::to_string(i));
+        }
+        wait_until("the node has died at " + point, [&] { return !devnet_->node().running(); });
+        restart_with("");
+        expect_one_result_each();
+    }
+}
+
+TEST_F(Crash, kill_at_random_moments_under_load_loses_and_repeats_nothing) {
+    const char* wanted = std::getenv("WAVS_CRASHES");
+    const int crashes = wanted == nullptr ? 8 : std::atoi(wanted);
+    const auto seed = base::SeededRandom::entropy_seed();
+    base::SeededRandom random(seed);
+    std::printf("seed %llu, %d crashes\n", static_cast<unsigned long long>(seed), crashes);
+    begin();
+    for (int crash = 0; crash < crashes; ++crash) {
+        SCOPED_TRACE(crash);
+        const auto events = 1 + random.below(20);
+        for (std::uint64_t i = 0; i < events; ++i) {
+            fire(std::to_string(crash) + "/" + std::to_string(i));
+        }
+        must(timers_.sleep_for(std::chrono::milliseconds(random.below(120))));
+        restart_with("");
+    }
+    expect_one_result_each();
+}
+
+}  // namespace
+}  // namespace wavs::e2e

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "scenario.hpp"
+
+#include "wavs/aggregator/aggregator.hpp"
+#include "wavs/aggregator/evm_target.hpp"
+#include "wavs/net/http_server.hpp"
+#include "wavs/storage/rocksdb_store.hpp"
+
+#include <atomic>
+#include <set>
+
+namespace wavs::e2e {
+
+/// Between node and chain: may keep a request from arriving, or its answer from coming back.
+class ChainProxy final : public net::HttpHandler {
+public:
+    enum class Mode { Pass, KeepRequest, KeepAnswer };
+
+    ChainProxy(net::HttpClient& http, async::Timers& timers) : http_(http), timers_(timers) {}
+    async::Task<net::Response> on_request(net::Request request) override;
+
+    /// Requests that name `method` are treated by `mode`; all others pass.
+    void set(Mode mode, std::string method);
+    std::size_t kept() const { return kept_; }
+    std::size_t requests() const { return requests_; }
+    std::string target;
+
+private:
+    net::HttpClient& http_;
+    async::Timers& timers_;
+    std::mutex mutex_;
+    Mode mode_ = Mode::Pass;
+    std::string method_;
+    std::atomic<std::size_t> kept_ = 0;
+    std::atomic<std::size_t> requests_ = 0;
+};
+
+/// A chain, contracts, and the posting half of a node over a store on disk: signed results go in.
+/// `crash()` and `restart()` lose everything but the store.
+class Posting : public Scenario {
+protected:
+    ~Posting() override;
+
+    /// `anvil_args` for a chain that holds more.
+    void start_posting(std::vector<std::string> anvil_args = {});
+    void crash();
+    void restart();
+    /// Hands over `count` results with trigger ids from `first` on, all at once.
+    void submit(std::uint64_t first, std::uint64_t count);
+    types::ResultRecord result(std::uint64_t trigger_id) const;
+    /// The states of those results as stored.
+    std::size_t burned(std::uint64_t first, std::uint64_t count);
+
+    struct Sent {
+        std::size_t transactions = 0;
+        std::size_t reverted = 0;
+        std::set<std::uint64_t> blocks;
+    };
+    /// What the chain has of transactions to the handler.
+    Sent sent_to_handler();
+
+    class Components;
+    crypto::Keyring signers_ =
+        crypto::Keyring::from_mnemonic(cli::node_mnemonic(0).value()).value();
+    std::shared_ptr<const crypto::SecretKey> wallet_;
+    std::unique_ptr<ChainProxy> proxy_;
+    std::unique_ptr<net::HttpServer> proxy_server_;
+    async::Runtime pipeline_{{.io_threads = 2, .blocking_threads = 1}};
+    net::HttpClient pipeline_http_{net::DialContext{timers_, clock_, resolver_, {}, {}}};
+    telemetry::Metrics metrics_;
+    std::unique_ptr<aggregator::ComponentRunner> components_;
+    std::unique_ptr<storage::RocksdbStore> store_;
+    std::unique_ptr<chain_evm::ChainEvents> events_;
+    std::unique_ptr<chain_evm::EvmChain> chain_;
+    std::shared_ptr<aggregator::Target> target_;
+    std::unique_ptr<aggregator::Aggregator> aggregator_;
+    types::RegisteredServicePtr service_;
+};
+
+}  // namespace wavs::e2e
