@@ -55,36 +55,104 @@ Aggregator::Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Ex
       queues_(deps_.store, deps_.clock),
       posted_(deps_.metrics.counter("wavs_results_posted_total", "Results this node put on chain")),
       failed_(deps_.metrics.counter("wavs_results_failed_total", "Results that were given up")),
-      open_(executor_, "aggregator.open", options.capacity),
       tasks_(async::make_strand(executor_), "aggregator",
              [](std::string_view task, std::string_view what) {
                  telemetry::log_error("aggregator", "a task threw",
                                       {{"task", task}, {"what", what}});
-             }) {}
+             }),
+      waiting_(deps_.metrics.gauge("wavs_results_waiting",
+                                   "Stored results that wait for their turn")) {}
 
-async::Task<base::Result<void>> Aggregator::submit(types::ResultRecord result) {
-    WAVS_CO_TRY(co_await open_.send(0));
-    auto name = "result/" + types::to_string(result.submission.event_id);
-    if (!tasks_.spawn_on(async::make_strand(executor_), std::move(name),
-                         follow(std::move(result)))) {
-        (void)open_.try_receive();
-        co_return async::cancelled_error("submit");
+void Aggregator::submit(types::ResultRecord result) {
+    const auto service = result.submission.trigger_action.config.service_id;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& line = lines_[service];
+        if (line.followed >= options_.followed_per_service) {
+            line.waiting.push_back({result.event_sequence, result.response_index});
+            waiting_.add(1);
+            return;
+        }
+        ++line.followed;
     }
-    co_return base::ok();
+    start(service, std::move(result));
+}
+
+void Aggregator::resume(const types::ServiceId& service, std::uint64_t event_sequence,
+                        std::uint32_t response_index) {
+    {
+        const std::lock_guard lock(mutex_);
+        auto& line = lines_[service];
+        line.waiting.push_back({event_sequence, response_index});
+        waiting_.add(1);
+        if (line.followed >= options_.followed_per_service) {
+            return;
+        }
+        ++line.followed;
+    }
+    start(service, std::nullopt);
+}
+
+void Aggregator::start(const types::ServiceId& service, std::optional<types::ResultRecord> result) {
+    tasks_.spawn_on(async::make_strand(executor_), "results", follow(service, std::move(result)));
 }
 
 async::Task<std::vector<std::string>> Aggregator::stop(base::Duration deadline) {
-    open_.close();
     co_return co_await tasks_.stop(deps_.timers, deadline);
 }
 
-async::Task<void> Aggregator::follow(types::ResultRecord result) {
-    auto ended = co_await follow_to_end(std::move(result));
-    (void)open_.try_receive();
-    if (!ended.has_value() && ended.error().kind() != base::ErrorKind::Cancelled) {
+// The next result of a service that waits; none when none does, and then the caller's place is free.
+std::optional<types::ResultRecord> Aggregator::next(const types::ServiceId& service) {
+    while (true) {
+        Reference reference{};
+        {
+            const std::lock_guard lock(mutex_);
+            auto& line = lines_[service];
+            if (line.waiting.empty()) {
+                if (--line.followed == 0) {
+                    lines_.erase(service);
+                }
+                return std::nullopt;
+            }
+            reference = line.waiting.front();
+            line.waiting.pop_front();
+            waiting_.add(-1);
+        }
+        auto result = queues_.result(reference.event_sequence, reference.response_index);
+        if (!result.has_value()) {
+            telemetry::log_failure(telemetry::Level::Error, "aggregator",
+                                   "a result cannot be read, it waits for the next start",
+                                   result.error(), {{"sequence", reference.event_sequence}});
+        } else if (result.value() && types::is_open(result.value()->state)) {
+            return std::move(*result.value());
+        }
+    }
+}
+
+async::Task<void> Aggregator::follow(types::ServiceId service,
+                                     std::optional<types::ResultRecord> result) {
+    if (!result) {
+        result = next(service);
+    }
+    auto delay = options_.first_retry;
+    while (result) {
+        auto ended = co_await follow_to_end(*result);
+        if (ended.has_value()) {
+            delay = options_.first_retry;
+            result = next(service);
+            continue;
+        }
+        if (ended.error().kind() == base::ErrorKind::Cancelled) {
+            co_return;
+        }
+        // Its states are stored, so following goes on where it was.
         telemetry::log_failure(telemetry::Level::Error, "aggregator",
-                               "a result is not followed any more until the next start",
-                               ended.error());
+                               "following a result failed, again later", ended.error(),
+                               {{"event", types::to_string(result->submission.event_id)}});
+        if (auto slept = co_await deps_.timers.sleep_for(delay); !slept.has_value()) {
+            co_return;
+        }
+        delay = std::min(delay * 2, options_.last_retry);
     }
 }
 

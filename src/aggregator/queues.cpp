@@ -23,6 +23,17 @@ void put_result(storage::Batch& batch, const types::ResultRecord& result) {
 
 }  // namespace
 
+base::Result<std::optional<types::ResultRecord>> Queues::result(
+    std::uint64_t event_sequence, std::uint32_t response_index) const {
+    WAVS_TRY(auto stored, store_.get(Keyspace::Results,
+                                     types::result_key(event_sequence, response_index)));
+    if (!stored) {
+        return std::optional<types::ResultRecord>();
+    }
+    WAVS_TRY(auto record, types::decode_result_record(*stored));
+    return std::optional<types::ResultRecord>(std::move(record));
+}
+
 base::Result<std::optional<Queue>> Queues::load(const types::EventId& event,
                                                 const types::QueueTarget& target) const {
     WAVS_TRY(auto entries,

@@ -14,6 +14,8 @@
 #include "wavs/storage/schema.hpp"
 #include "wavs/telemetry/log.hpp"
 
+#include <cstdlib>
+
 namespace wavs::app {
 namespace {
 
@@ -45,6 +47,13 @@ void export_queues(telemetry::Metrics& metrics) {
         metrics.gauge("wavs_queue_dropped_items", "Items dropped by a full queue", labels)
             .set(static_cast<double>(queue->dropped.load()));
     }
+}
+
+// Nothing is lost: what was answered is on disk, the rest is read or asked for again.
+void disk_failed(const base::Error& error) {
+    telemetry::log_error("app", "the node ends, start it again when the disk is well",
+                         {{"error", error.full_text()}});
+    std::_Exit(EXIT_FAILURE);
 }
 
 base::Result<crypto::Keyring> signing_keys(const config::Config& config) {
@@ -131,7 +140,7 @@ struct Node::Impl {
 };
 
 base::Result<void> Node::Impl::open_store() {
-    WAVS_TRY(store, storage::RocksdbStore::open(config.data / "db"));
+    WAVS_TRY(store, storage::RocksdbStore::open(config.data / "db", disk_failed));
     journal = std::make_unique<dispatcher::Journal>(*store, clock);
     metrics.on_render([this] { export_queues(metrics); });
     return base::ok();
@@ -215,7 +224,7 @@ void Node::Impl::build_dispatcher() {
     options.queue_capacity = config.engine.queue_capacity;
     dispatcher = std::make_unique<dispatcher::Dispatcher>(
         *services, *journal, *engine_port, *submission_port, *aggregator_port, batches, disk, clock,
-        timers, metrics, options, runtime.io());
+        timers, random, metrics, options, runtime.io());
 }
 
 base::Result<void> Node::Impl::build_http() {

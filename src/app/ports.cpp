@@ -98,10 +98,6 @@ async::Task<base::Result<dispatcher::SignedRun>> SubmissionBinding::sign(
     co_return std::move(out);
 }
 
-async::Task<base::Result<void>> AggregatorBinding::submit(types::ResultRecord result) {
-    co_return co_await aggregator_.submit(std::move(result));
-}
-
 async::Task<std::map<types::ServiceId, base::Error>> TriggerBinding::set_services(
     std::vector<types::RegisteredServicePtr> services) {
     co_return co_await triggers_.set_services(std::move(services));

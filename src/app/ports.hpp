@@ -42,7 +42,11 @@ private:
 class AggregatorBinding final : public dispatcher::AggregatorPort {
 public:
     explicit AggregatorBinding(aggregator::Aggregator& aggregator) : aggregator_(aggregator) {}
-    async::Task<base::Result<void>> submit(types::ResultRecord result) override;
+    void submit(types::ResultRecord result) override { aggregator_.submit(std::move(result)); }
+    void resume(const types::ServiceId& service, std::uint64_t event_sequence,
+                std::uint32_t response_index) override {
+        aggregator_.resume(service, event_sequence, response_index);
+    }
     storage::Batch forget(const types::ServiceId& service) override {
         return aggregator_.forget(service);
     }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, kFaultPoints> kNames = {
     "after_accept", "after_run", "after_sign", "before_send", "after_send", "after_receipt",
-    "commit",       "source",    "batches",    "worker",      "follow",     "http"};
+    "commit",       "source",    "batches",    "worker",      "follow"};
 
 Error bad_fault(std::string_view text) {
     return {ErrorKind::Invalid, "fault_text",

@@ -50,8 +50,9 @@ bool worth_a_second_run(const base::Error& error) {
 Dispatcher::Dispatcher(Services& services, Journal& journal, EnginePort& engine,
                        SubmissionPort& submission, AggregatorPort& aggregator,
                        async::Channel<types::TriggerBatch>& batches, const storage::DiskSpace& disk,
-                       const base::Clock& clock, async::Timers& timers, telemetry::Metrics& metrics,
-                       DispatcherOptions options, async::Executor executor)
+                       const base::Clock& clock, async::Timers& timers, base::RandomSource& random,
+                       telemetry::Metrics& metrics, DispatcherOptions options,
+                       async::Executor executor)
     : services_(services),
       journal_(journal),
       engine_(engine),
@@ -61,6 +62,7 @@ Dispatcher::Dispatcher(Services& services, Journal& journal, EnginePort& engine,
       disk_(disk),
       clock_(clock),
       timers_(timers),
+      random_(random),
       metrics_(metrics),
       options_(options),
       executor_(std::move(executor)),
@@ -82,7 +84,7 @@ async::Task<base::Result<void>> Dispatcher::start() {
     for (std::size_t i = 0; i < options_.max_running * options_.storing_per_running; ++i) {
         workers_.spawn_on(async::make_strand(executor_), "worker", work());
     }
-    WAVS_CO_TRY(auto results, journal_.work(types::WorkKind::OpenResult));
+    WAVS_CO_TRY(const auto results, journal_.work(types::WorkKind::OpenResult));
     WAVS_CO_TRY(const auto events, journal_.work(types::WorkKind::OpenEvent));
     if (!results.empty() || !events.empty()) {
         telemetry::log_info("dispatcher", "unfinished work goes on",
@@ -91,26 +93,10 @@ async::Task<base::Result<void>> Dispatcher::start() {
     for (const auto& event : events) {
         jobs_->push(event.service, event.sequence);
     }
-    workers_.spawn("resume results", resume_results(std::move(results)));
-    co_return base::ok();
-}
-
-async::Task<void> Dispatcher::resume_results(std::vector<Journal::Work> open) {
-    for (const auto& work : open) {
-        auto results = journal_.open_results(work.sequence);
-        if (!results.has_value()) {
-            telemetry::log_failure(telemetry::Level::Error, "dispatcher",
-                                   "a result cannot be read, it waits for the next start",
-                                   results.error(), {{"sequence", work.sequence}});
-            continue;
-        }
-        for (auto& result : results.value()) {
-            auto taken = co_await aggregator_.submit(std::move(result));
-            if (!taken.has_value()) {
-                co_return;
-            }
-        }
+    for (const auto& result : results) {
+        aggregator_.resume(result.service, result.sequence, result.response_index);
     }
+    co_return base::ok();
 }
 
 base::Result<Dispatcher::Job> Dispatcher::load(std::uint64_t sequence) {
@@ -351,11 +337,24 @@ async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
     if (!run.skipped.empty()) {
         co_return co_await skip_job(std::move(job), std::move(run.skipped));
     }
-    auto stored = co_await journal_.finish(*job->event, run.results, std::move(run.batch));
+    // What is signed must not be thrown away: until the disk takes it, it is tried again.
+    async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), random_);
+    while (true) {
+        auto stored = co_await journal_.finish(*job->event, run.results, run.batch);
+        if (stored.has_value()) {
+            break;
+        }
+        if (stored.error().kind() == base::ErrorKind::Cancelled) {
+            co_return stored;
+        }
+        telemetry::log_failure(telemetry::Level::Error, "dispatcher",
+                               "a result is not stored yet, again later", stored.error(),
+                               {{"event", types::to_string(job->event->default_event_id)}});
+        WAVS_CO_TRY(co_await timers_.sleep_for(backoff.next()));
+    }
     run.hold.reset();
-    WAVS_CO_TRY(std::move(stored));
     for (auto& result : run.results) {
-        WAVS_CO_TRY(co_await aggregator_.submit(std::move(result)));
+        aggregator_.submit(std::move(result));
     }
     co_return base::ok();
 }
@@ -389,7 +388,7 @@ async::Task<void> Dispatcher::fail(Job job, base::Error error) {
     auto stored = co_await journal_.set_state(
         std::move(record), too_often ? types::EventState::Parked : types::EventState::Failed,
         error.full_text());
-    if (!stored.has_value()) {
+    if (!stored.has_value() && stored.error().kind() != base::ErrorKind::Cancelled) {
         telemetry::log_failure(
             telemetry::Level::Error, "dispatcher",
             "the failure of an event is not stored, it will run again after a restart",

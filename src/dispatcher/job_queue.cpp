@@ -49,10 +49,11 @@ void JobQueue::offer_locked(const types::ServiceId& service, Line& line) {
     }
 }
 
+// The one that went idle last: what it works with is still in the caches.
 void JobQueue::wake_locked() {
     while (!idle_.empty()) {
-        const bool woken = idle_.front().set(true);
-        idle_.pop_front();
+        const bool woken = idle_.back().set(true);
+        idle_.pop_back();
         if (woken) {
             return;
         }

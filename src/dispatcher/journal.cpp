@@ -155,14 +155,18 @@ async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
 
 async::Task<base::Result<void>> Journal::finish(types::EventRecord event,
                                                 const std::vector<types::ResultRecord>& results,
-                                                storage::Batch batch) {
+                                                const storage::Batch& extra) {
+    storage::Batch batch(extra);
     const auto before = std::exchange(event.state, types::EventState::Done);
     event.updated_at = clock_.wall_now();
     event.reason.clear();
     put_event(batch, event, before);
     for (const auto& result : results) {
         put_result(batch, result);
-        batch.put(Keyspace::ResultIds, result_id_key(result), {});
+        // An id of its own: the default one leads to the event already.
+        if (result.submission.event_id != event.default_event_id) {
+            batch.put(Keyspace::ResultIds, result_id_key(result), {});
+        }
     }
     co_return co_await store_.commit(std::move(batch));
 }
@@ -186,12 +190,11 @@ base::Result<std::vector<Journal::Work>> Journal::work(types::WorkKind kind,
     for (const auto& entry : entries) {
         Work work;
         work.sequence = storage::read_u64(entry.key, 1);
+        work.response_index = storage::read_u32(entry.key, 1 + sizeof(std::uint64_t));
         if (entry.value.size() == types::ServiceId::size()) {
             std::copy(entry.value.begin(), entry.value.end(), work.service.array().begin());
         }
-        if (out.empty() || out.back().sequence != work.sequence) {
-            out.push_back(work);
-        }
+        out.push_back(work);
     }
     return out;
 }

@@ -13,10 +13,17 @@ namespace {
 // has exactly one result on chain, and services and keys are what they were.
 class Crash : public Scenario {
 protected:
-    void begin() {
+    enum class Operator { Registered, Unregistered };
+    void begin(Operator with = Operator::Registered) {
         start();
         service_ = service({{"default", workflow("echo", contracts_)}});
-        opt_in(service_);
+        if (with == Operator::Registered) {
+            opt_in(service_);
+        } else {
+            must(devnet_->publish(service_));
+            must(devnet_->register_service(service_));
+            must(devnet_->wait_subscribed(contracts_.trigger));
+        }
         signer_ = must(client().signer(service_.manager)).address;
     }
 
@@ -50,6 +57,11 @@ protected:
         const auto signer = must(client().signer(service_.manager));
         EXPECT_EQ(signer.address, signer_);
         EXPECT_EQ(signer.hd_index, 1U);
+    }
+
+    std::uint64_t head() {
+        auto rpc = devnet_->anvil().rpc();
+        return must(rpc.block_number());
     }
 
     using NodeEnv = std::vector<std::pair<std::string, std::string>>;
@@ -91,6 +103,40 @@ TEST_F(Crash, kill_at_random_moments_under_load_loses_and_repeats_nothing) {
         restart_with("");
     }
     expect_one_result_each();
+}
+
+TEST_F(Crash, scenario_47_restart_mid_flow) {
+    begin(Operator::Unregistered);
+    fire("waits for its quorum");
+    wait_until("the result is signed",
+               [&] { return metric("wavs_submissions_signed_total") == 1; });
+    restart_with("");
+    EXPECT_EQ(handled_count(contracts_.handler), 0U);
+    must(devnet_->register_operator(contracts_.manager));
+    expect_one_result_each();
+    must(devnet_->wait_kv(service_.id(), "submit-result", "completed", "true"));
+}
+
+TEST_F(Crash, scenario_48_burned_quorum_survives_restart) {
+    begin();
+    fire("once");
+    expect_one_result_each();
+    must(devnet_->wait_kv(service_.id(), "submit-result", "completed", "true"));
+    restart_with("");
+    const auto before = head();
+    // The same log once more, as from a source that lost its place.
+    auto rpc = devnet_->anvil().rpc();
+    const auto logs = must(
+        rpc.logs({{contracts_.trigger}, {cli::new_trigger_topic()}}, std::uint64_t{0}, before));
+    ASSERT_EQ(logs.size(), 1U);
+    types::TriggerAction action;
+    action.config = {service_.id(), id("default"), service_.workflows.at(id("default")).trigger};
+    action.data = chain_evm::to_trigger_data(logs.at(0), cli::Devnet::chain()).value();
+    must(client().simulate_trigger({.action = std::move(action)}));
+    wait_until("the replay is settled",
+               [&] { return node_log().find("settled before") != std::string::npos; });
+    EXPECT_EQ(head(), before) << "no transaction was sent";
+    EXPECT_EQ(handled_count(contracts_.handler), 1U);
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ protected:
                                return service_ && service_->id == id ? service_ : nullptr;
                            },
                            clock_, timers_, metrics_},
-            AggregatorOptions{}, context_.get_executor());
+            AggregatorOptions{.followed_per_service = 3}, context_.get_executor());
     }
     static async::Task<base::Result<std::shared_ptr<Target>>> find_target(
         std::shared_ptr<FakeTarget> target) {
@@ -116,8 +116,7 @@ protected:
         return out;
     }
     void submit(types::ResultRecord record) {
-        ASSERT_TRUE(
-            async::testing::run(context_, aggregator_->submit(std::move(record))).has_value());
+        aggregator_->submit(std::move(record));
         settle();
     }
     void settle() {
@@ -164,6 +163,33 @@ TEST_F(AggregatorTest, waiting_is_told_once_and_tried_again_by_timer) {
     pass(std::chrono::seconds(10));
     EXPECT_EQ(target_->posts, 1);
     EXPECT_THAT(components_.callbacks, ElementsAre("Insufficient Quorum: x", "ok"));
+}
+
+TEST_F(AggregatorTest, results_beyond_the_share_of_a_service_wait_on_disk_for_their_turn) {
+    target_->checks.assign(3, {QuorumCheck::State::Waiting, "Insufficient Quorum: x"});
+    for (std::uint8_t input = 1; input <= 5; ++input) {
+        auto record = result(input);
+        storage::Batch batch;
+        batch.put(storage::Keyspace::Results, types::result_key(input, 0), types::encode(record));
+        ASSERT_TRUE(async::testing::run(context_, store_.commit(std::move(batch))).has_value());
+        submit(std::move(record));
+    }
+    EXPECT_EQ(components_.processed, 3);
+    pass(std::chrono::seconds(5));
+    EXPECT_EQ(components_.processed, 5);
+    EXPECT_EQ(target_->posts, 5);
+    EXPECT_EQ(stored(5).state, types::ResultState::Burned);
+}
+
+TEST_F(AggregatorTest, a_result_of_before_the_start_is_read_when_its_turn_comes) {
+    storage::Batch batch;
+    batch.put(storage::Keyspace::Results, types::result_key(1, 0), types::encode(result(1)));
+    ASSERT_TRUE(async::testing::run(context_, store_.commit(std::move(batch))).has_value());
+    aggregator_->resume(service_->id, 1, 0);
+    aggregator_->resume(service_->id, 2, 0);  // gone
+    settle();
+    EXPECT_EQ(target_->posts, 1);
+    EXPECT_EQ(stored().state, types::ResultState::Burned);
 }
 
 TEST_F(AggregatorTest, a_result_that_was_posted_is_not_posted_again) {

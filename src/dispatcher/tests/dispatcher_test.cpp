@@ -66,9 +66,10 @@ public:
         }
         co_return std::move(out);
     }
-    async::Task<base::Result<void>> submit(types::ResultRecord result) override {
-        submitted.push_back(std::move(result));
-        co_return base::ok();
+    void submit(types::ResultRecord result) override { submitted.push_back(std::move(result)); }
+    void resume(const types::ServiceId& service, std::uint64_t event_sequence,
+                std::uint32_t response_index) override {
+        resumed_results.emplace_back(service, event_sequence, response_index);
     }
     storage::Batch forget(const types::ServiceId& /*service*/) override { return {}; }
     async::Task<std::map<types::ServiceId, base::Error>> set_services(
@@ -118,6 +119,7 @@ public:
     std::vector<types::ServiceDigest> runs;
     types::ServiceDigest last_prepared;
     std::vector<types::ResultRecord> submitted;
+    std::vector<std::tuple<types::ServiceId, std::uint64_t, std::uint32_t>> resumed_results;
     std::map<types::ServiceId, types::ServiceDigest> watched;
     std::map<std::string, types::Service> manifests;
     std::string uri = "http://m/1";
@@ -155,7 +157,7 @@ protected:
                          timers_, random_, metrics_},
             ServicesOptions{}, context_.get_executor());
         dispatcher_ = std::make_unique<Dispatcher>(*services_, *journal_, node_, node_, node_,
-                                                   batches_, disk_, clock_, timers_, metrics_,
+                                                   batches_, disk_, clock_, timers_, random_, metrics_,
                                                    DispatcherOptions{.max_running = 4,
                                                                      .max_running_per_service = 3,
                                                                      .storing_per_running = 2,
@@ -309,7 +311,10 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
     settle();
     // The result that was handed over before is not final, so it is handed over again, and the
     // pending one runs.
-    EXPECT_EQ(node_.submitted.size(), done + 2);
+    EXPECT_EQ(node_.submitted.size(), done + 1);
+    EXPECT_THAT(node_.resumed_results,
+                ::testing::ElementsAre(std::tuple(
+                    manifest().id(), node_.submitted.at(0).event_sequence, 0U)));
     EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
 }
 

@@ -58,25 +58,29 @@ struct RocksdbStore::Impl {
         async::OneShot<base::Result<void>> done;
     };
     using Group = std::deque<Pending>;
+    struct Gathered {
+        Group group;
+        rocksdb::WriteBatch merged;
+    };
 
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
 
     std::mutex mutex;
     std::condition_variable arrived;
-    std::condition_variable to_sync;
+    std::condition_variable to_write;
     Group pending;
-    Group written;
+    std::unique_ptr<Gathered> gathered;
     bool stopping = false;
-    bool writer_ended = false;
-    std::atomic<bool> failed{false};
+    bool gathering_ended = false;
+    std::function<void(const base::Error&)> on_failure;
     std::atomic<std::uint64_t> syncs{0};
     // Bounded by the callers: each waits for its commit, so the depth is the number of tasks that
     // commit.
     std::shared_ptr<async::QueueStats> stats =
         std::make_shared<async::QueueStats>("storage.commit", 1'000'000, async::WhenFull::Wait);
+    std::thread gatherer;
     std::thread writer;
-    std::thread syncer;
 
     ~Impl() {
         {
@@ -84,9 +88,9 @@ struct RocksdbStore::Impl {
             stopping = true;
         }
         arrived.notify_all();
-        if (writer.joinable()) {
+        if (gatherer.joinable()) {
+            gatherer.join();
             writer.join();
-            syncer.join();
         }
         for (auto* family : families) {
             db->DestroyColumnFamilyHandle(family);
@@ -114,76 +118,68 @@ struct RocksdbStore::Impl {
         }
     }
 
-    // Two threads, so that one group is translated and put into journal and memory while the disk
-    // still syncs the group before: the writer's time and the disk's overlap.
-    void write_loop() {
+    // Two threads, so that the next group is put together while the disk syncs the one before.
+    void gather_loop() {
         while (true) {
             Group group;
             {
                 std::unique_lock lock(mutex);
-                arrived.wait(lock, [this] { return stopping || !pending.empty(); });
+                // Only one group waits: meanwhile the next one grows.
+                arrived.wait(lock, [this] { return (stopping || !pending.empty()) && !gathered; });
                 if (pending.empty()) {
                     break;
                 }
                 group.swap(pending);
                 stats->depth.store(0, std::memory_order_relaxed);
             }
-            const auto status = write(group);
-            if (!status.ok()) {
-                finish(group, status);
-                continue;
+            auto next = std::make_unique<Gathered>();
+            for (const auto& one : group) {
+                translate(one.batch, next->merged);
             }
+            next->group = std::move(group);
             {
                 const std::lock_guard lock(mutex);
-                std::move(group.begin(), group.end(), std::back_inserter(written));
+                gathered = std::move(next);
             }
-            to_sync.notify_one();
+            to_write.notify_one();
         }
         {
             const std::lock_guard lock(mutex);
-            writer_ended = true;
+            gathering_ended = true;
         }
-        to_sync.notify_one();
+        to_write.notify_one();
     }
 
-    void sync_loop() {
+    void write_loop() {
         while (true) {
-            Group group;
+            std::unique_ptr<Gathered> next;
             {
                 std::unique_lock lock(mutex);
-                to_sync.wait(lock, [this] { return writer_ended || !written.empty(); });
-                if (written.empty()) {
+                to_write.wait(lock, [this] { return gathering_ended || gathered; });
+                if (!gathered) {
                     return;
                 }
-                group.swap(written);
+                next = std::move(gathered);
             }
-            const auto status = db->SyncWAL();
+            arrived.notify_one();
+            const auto status = write(next->merged);
             syncs.fetch_add(1, std::memory_order_relaxed);
-            finish(group, status);
+            finish(next->group, status);
         }
     }
 
-    rocksdb::Status write(const Group& group) {
-        if (failed.exchange(false)) {
-            // After a full disk the database takes no writes until it is told to go on.
-            const auto resumed = db->Resume();
-            if (!resumed.ok()) {
-                return resumed;
-            }
-        }
+    rocksdb::Status write(rocksdb::WriteBatch& merged) {
         if (auto fault = base::blocking_fault(base::FaultPoint::Commit); !fault.has_value()) {
-            return rocksdb::Status::IOError(fault.error().message());
+            return rocksdb::Status::Aborted(fault.error().message());
         }
-        rocksdb::WriteBatch merged;
-        for (const auto& one : group) {
-            translate(one.batch, merged);
-        }
-        return db->Write({}, &merged);
+        rocksdb::WriteOptions options;
+        options.sync = true;
+        return db->Write(options, &merged);
     }
 
     void finish(const Group& group, const rocksdb::Status& status) {
-        if (!status.ok()) {
-            failed.store(true);
+        if (!status.ok() && !status.IsAborted() && on_failure) {
+            on_failure(failure("commit", status));
         }
         for (const auto& one : group) {
             one.done.set(status.ok() ? base::Result<void>(base::ok())
@@ -194,14 +190,14 @@ struct RocksdbStore::Impl {
 
 RocksdbStore::RocksdbStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
     async::QueueRegistry::instance().add(impl_->stats);
+    impl_->gatherer = std::thread([raw = impl_.get()] { raw->gather_loop(); });
     impl_->writer = std::thread([raw = impl_.get()] { raw->write_loop(); });
-    impl_->syncer = std::thread([raw = impl_.get()] { raw->sync_loop(); });
 }
 
 RocksdbStore::~RocksdbStore() = default;
 
 base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
-    const std::filesystem::path& directory) {
+    const std::filesystem::path& directory, std::function<void(const base::Error&)> on_failure) {
     rocksdb::DBOptions options;
     options.create_if_missing = true;
     options.create_missing_column_families = true;
@@ -229,6 +225,7 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
     descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options);
 
     auto impl = std::make_unique<Impl>();
+    impl->on_failure = std::move(on_failure);
     rocksdb::DB* db = nullptr;
     std::error_code ignored;
     std::filesystem::create_directories(directory, ignored);

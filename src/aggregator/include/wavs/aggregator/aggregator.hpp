@@ -4,11 +4,11 @@
 #include "wavs/aggregator/component_runner.hpp"
 #include "wavs/aggregator/queues.hpp"
 #include "wavs/aggregator/target.hpp"
-#include "wavs/async/channel.hpp"
 #include "wavs/async/mutex.hpp"
 #include "wavs/async/task_group.hpp"
 #include "wavs/telemetry/metrics.hpp"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,8 +22,9 @@ struct AggregatorOptions {
     std::chrono::seconds open_ttl{172'800};
     std::chrono::seconds first_retry{5};
     std::chrono::seconds last_retry{300};
-    /// Results that are followed at the same time; one more waits.
-    std::size_t capacity = 10'000;
+    /// Results of one service that are followed at the same time. The others wait on disk: a chain
+    /// that does not answer holds up its own services and costs no memory.
+    std::size_t followed_per_service = 512;
 };
 
 struct AggregatorDeps {
@@ -44,8 +45,11 @@ class Aggregator {
 public:
     Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Executor executor);
 
-    /// Takes over a result that is stored as signed. Waits while too many are open.
-    async::Task<base::Result<void>> submit(types::ResultRecord result);
+    /// Takes over a result that is stored as signed; never waits.
+    void submit(types::ResultRecord result);
+    /// As above, of a result that is read when its turn comes.
+    void resume(const types::ServiceId& service, std::uint64_t event_sequence,
+                std::uint32_t response_index);
     /// Erases old queues now and then; runs until stopped.
     async::Task<base::Result<void>> run_clean_up();
     /// What is open goes on after the next start.
@@ -68,7 +72,18 @@ private:
     };
     enum class Step { Again, Done };
 
-    async::Task<void> follow(types::ResultRecord result);
+    /// A result that waits for its turn.
+    struct Reference {
+        std::uint64_t event_sequence;
+        std::uint32_t response_index;
+    };
+    struct Line {
+        std::size_t followed = 0;
+        std::deque<Reference> waiting;
+    };
+    void start(const types::ServiceId& service, std::optional<types::ResultRecord> result);
+    std::optional<types::ResultRecord> next(const types::ServiceId& service);
+    async::Task<void> follow(types::ServiceId service, std::optional<types::ResultRecord> result);
     async::Task<base::Result<void>> follow_to_end(types::ResultRecord result);
     async::Task<base::Result<std::vector<types::AggregatorAction>>> ask_component(Input input);
     async::Task<base::Result<void>> perform(Input input,
@@ -91,10 +106,10 @@ private:
     Queues queues_;
     telemetry::Counter posted_;
     telemetry::Counter failed_;
-    // Its items are the places that are taken.
-    async::Channel<char> open_;
     async::TaskGroup tasks_;
+    telemetry::Gauge waiting_;
     std::mutex mutex_;
+    std::map<types::ServiceId, Line> lines_;
     std::map<base::Bytes, std::weak_ptr<async::Mutex>> locks_;
 };
 

@@ -29,6 +29,9 @@ class Queues {
 public:
     Queues(storage::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
 
+    base::Result<std::optional<types::ResultRecord>> result(std::uint64_t event_sequence,
+                                                            std::uint32_t response_index) const;
+
     base::Result<std::optional<Queue>> load(const types::EventId& event,
                                             const types::QueueTarget& target) const;
 

@@ -26,9 +26,8 @@ enum class FaultPoint : std::uint8_t {
     Batches,       ///< what a source saw is about to be accepted
     Worker,        ///< an event is about to be run
     Follow,        ///< a result is about to be followed to its chain
-    Http,          ///< a request is about to be answered
 };
-inline constexpr std::size_t kFaultPoints = 12;
+inline constexpr std::size_t kFaultPoints = 11;
 /// In lower case with underscores, such as "after_accept".
 std::string_view to_string(FaultPoint point);
 

@@ -44,7 +44,8 @@ public:
     Dispatcher(Services& services, Journal& journal, EnginePort& engine, SubmissionPort& submission,
                AggregatorPort& aggregator, async::Channel<types::TriggerBatch>& batches,
                const storage::DiskSpace& disk, const base::Clock& clock, async::Timers& timers,
-               telemetry::Metrics& metrics, DispatcherOptions options, async::Executor executor);
+               base::RandomSource& random, telemetry::Metrics& metrics, DispatcherOptions options,
+               async::Executor executor);
     ~Dispatcher();
 
     /// Starts the workers and puts every unfinished event and result back on its way.
@@ -77,7 +78,6 @@ private:
     void gather();
     async::Task<base::Result<void>> accept(const types::TriggerBatch& batch);
     async::Task<base::Result<void>> wait_for_disk();
-    async::Task<void> resume_results(std::vector<Journal::Work> open);
     base::Result<Job> load(std::uint64_t sequence);
     async::Task<void> work();
     async::Task<base::Result<void>> process(Job job);
@@ -100,6 +100,7 @@ private:
     const storage::DiskSpace& disk_;
     const base::Clock& clock_;
     async::Timers& timers_;
+    base::RandomSource& random_;
     telemetry::Metrics& metrics_;
     DispatcherOptions options_;
     async::Executor executor_;

@@ -34,10 +34,10 @@ public:
         std::vector<Accept> events, std::string source,
         std::vector<types::SourcePosition> positions, Repeats repeats);
 
-    /// The run ended: the event is done and its results are signed, all in one batch with `batch`.
+    /// The run ended: the event is done and its results are signed, all in one batch with `extra`.
     async::Task<base::Result<void>> finish(types::EventRecord event,
                                            const std::vector<types::ResultRecord>& results,
-                                           storage::Batch batch);
+                                           const storage::Batch& extra);
     /// Any other state of the event, with the reason.
     async::Task<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
                                               std::string reason);
@@ -47,6 +47,8 @@ public:
     struct Work {
         std::uint64_t sequence = 0;
         types::ServiceId service;
+        /// Of results.
+        std::uint32_t response_index = 0;
     };
     base::Result<std::vector<Work>> work(types::WorkKind kind, std::size_t limit = SIZE_MAX) const;
     base::Result<std::vector<types::ResultRecord>> open_results(std::uint64_t sequence) const;

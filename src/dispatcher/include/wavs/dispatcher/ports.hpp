@@ -53,8 +53,11 @@ public:
 class AggregatorPort {
 public:
     virtual ~AggregatorPort() = default;
-    /// Takes over a stored result; waits for room.
-    virtual async::Task<base::Result<void>> submit(types::ResultRecord result) = 0;
+    /// Takes over a stored result; never waits.
+    virtual void submit(types::ResultRecord result) = 0;
+    /// As above, of a result that is in the journal.
+    virtual void resume(const types::ServiceId& service, std::uint64_t event_sequence,
+                        std::uint32_t response_index) = 0;
     /// The service is gone: what is open for it ends; the returned batch erases it.
     virtual storage::Batch forget(const types::ServiceId& service) = 0;
 };

@@ -3,6 +3,8 @@
 
 #include "wavs/storage/store.hpp"
 
+#include <functional>
+
 #include <filesystem>
 #include <memory>
 
@@ -12,8 +14,12 @@ namespace wavs::storage {
 /// writes the commits: those that arrive while a sync runs share the next one (group commit).
 class RocksdbStore final : public Store {
 public:
-    /// Opens or creates the database in `directory`. Blocking.
-    static base::Result<std::unique_ptr<RocksdbStore>> open(const std::filesystem::path& directory);
+    /// Opens or creates the database in `directory`. Blocking. `on_failure` hears, on the writing
+    /// thread, of a commit that the disk did not take: the database cannot be used after that (it
+    /// ends the process at the next write), so the node should end by itself, with the reason.
+    static base::Result<std::unique_ptr<RocksdbStore>> open(
+        const std::filesystem::path& directory,
+        std::function<void(const base::Error&)> on_failure = {});
     ~RocksdbStore() override;
 
     base::Result<std::optional<base::Bytes>> get(Keyspace keyspace,
