@@ -47,6 +47,8 @@ bool may_come(const base::Error& error) {
            error.kind() == base::ErrorKind::Timeout;
 }
 
+constexpr auto kNever = std::chrono::hours(24 * 365 * 100);
+
 // How often a task that waits for its next try looks whether something newer is there.
 constexpr auto kLook = std::chrono::seconds(1);
 
@@ -586,6 +588,9 @@ async::Task<base::Result<void>> Services::run_uri_checks() {
     for (auto compare = Compare::Manifest;; compare = Compare::Uri) {
         for (const auto& service : list()) {
             co_await check_uri(service, compare);
+        }
+        if (options_.uri_poll.count() == 0) {
+            co_return co_await deps_.timers.sleep_for(kNever);
         }
         const auto period = std::chrono::duration_cast<base::Duration>(options_.uri_poll);
         const auto jitter = deps_.random.below(static_cast<std::uint64_t>(period.count() / 5) + 1);

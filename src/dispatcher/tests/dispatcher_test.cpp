@@ -106,6 +106,7 @@ public:
         co_return base::ok();
     }
     async::Task<base::Result<ServiceUri>> service_uri(types::ServiceManager /*manager*/) override {
+        ++uri_reads;
         co_return ServiceUri{uri, uri_block};
     }
 
@@ -124,6 +125,7 @@ public:
     std::map<std::string, types::Service> manifests;
     std::string uri = "http://m/1";
     std::uint64_t uri_block = 3;
+    int uri_reads = 0;
     int set_calls = 0;
     bool all_read = true;
     std::vector<types::ChainPosition> resumed;
@@ -155,15 +157,16 @@ protected:
         services_ = std::make_unique<Services>(
             ServicesDeps{store_, *journal_, node_, node_, node_, node_, node_, node_, clock_,
                          timers_, random_, metrics_},
-            ServicesOptions{}, context_.get_executor());
-        dispatcher_ = std::make_unique<Dispatcher>(*services_, *journal_, node_, node_, node_,
-                                                   batches_, disk_, clock_, timers_, random_, metrics_,
-                                                   DispatcherOptions{.max_running = 4,
-                                                                     .max_running_per_service = 3,
-                                                                     .storing_per_running = 2,
-                                                                     .queue_capacity = 100,
-                                                                     .max_attempts = 3},
-                                                   context_.get_executor());
+            services_options_, context_.get_executor());
+        dispatcher_ =
+            std::make_unique<Dispatcher>(*services_, *journal_, node_, node_, node_, batches_,
+                                         disk_, clock_, timers_, random_, metrics_,
+                                         DispatcherOptions{.max_running = 4,
+                                                           .max_running_per_service = 3,
+                                                           .storing_per_running = 2,
+                                                           .queue_capacity = 100,
+                                                           .max_attempts = 3},
+                                         context_.get_executor());
         EXPECT_TRUE(run(journal_->open()).has_value());
     }
     void start() {
@@ -228,6 +231,7 @@ protected:
     telemetry::testing::CapturedLog log_;
     storage::MemoryStore store_;
     storage::DiskSpace disk_{".", 0};
+    ServicesOptions services_options_;
     storage::DiskSpace& full_disk() {
         disk_.set_watermark(UINT64_MAX);
         return disk_;
@@ -313,8 +317,8 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
     // pending one runs.
     EXPECT_EQ(node_.submitted.size(), done + 1);
     EXPECT_THAT(node_.resumed_results,
-                ::testing::ElementsAre(std::tuple(
-                    manifest().id(), node_.submitted.at(0).event_sequence, 0U)));
+                ::testing::ElementsAre(
+                    std::tuple(manifest().id(), node_.submitted.at(0).event_sequence, 0U)));
     EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
 }
 
@@ -633,6 +637,19 @@ TEST_F(DispatcherTest, a_polled_uri_does_not_jump_over_blocks_that_are_still_to_
     settle();
     EXPECT_EQ(services_->list().at(0)->service.name, "newer");
     EXPECT_EQ(services_->list().at(0)->in_force_from, types::ChainPosition::end_of(9));
+}
+
+TEST_F(DispatcherTest, without_polling_the_uri_is_asked_for_at_the_start_only) {
+    services_options_.uri_poll = std::chrono::seconds(0);
+    build();
+    start();
+    register_service();
+    group_->spawn("uri checks", loop(services_->run_uri_checks()));
+    settle();
+    const int reads = node_.uri_reads;
+    timers_.advance(std::chrono::hours(1));
+    settle();
+    EXPECT_EQ(node_.uri_reads, reads);
 }
 
 TEST_F(DispatcherTest, a_service_on_a_chain_that_is_not_configured_waits_for_it) {
