@@ -239,6 +239,19 @@ TEST_F(EvmWatchTest, a_new_trigger_counts_as_read_only_once_its_filter_is_live) 
     EXPECT_THAT(blocks(read_to(32)), ElementsAre(25));
 }
 
+TEST_F(EvmWatchTest, a_new_workflow_on_a_watched_contract_has_its_blocks_read_again) {
+    const auto first = revision(7, {{"one", 1}}, ChainPosition::end_of(10), {}, kOther);
+    set({first}, 10);
+    read_to(10);
+    // Between the head that was asked for and the new index a live log of block 21 went by.
+    const auto second = revision(8, {{"one", 1}}, std::nullopt, {}, kOther);
+    set({first, second}, 20);
+    watch_.on_head(30);
+    chain_ = {log(1, 21, 0)};
+    const auto events = read_to(32);
+    EXPECT_THAT(blocks(events), ElementsAre(21, 21));
+}
+
 TEST_F(EvmWatchTest, without_a_head_a_trigger_starts_at_the_first_connection) {
     const auto service = revision(7, {{"one", 1}}, std::nullopt, {}, kOther);
     EXPECT_TRUE(watch_.needs_head(TriggerIndex::build(std::vector{service})));
