@@ -4,12 +4,11 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 version=0.29.4
-tools="${XDG_CACHE_HOME:-$HOME/.cache}/wavs/tools"
-export PATH="$HOME/.cargo/bin:$PATH"
-if ! "$tools/bin/cbindgen" --version 2>/dev/null | grep -q "$version"; then
-  echo "==> set-up: cbindgen $version (2 minutes)"
-  cargo install cbindgen --version "$version" --locked --root "$tools" --quiet
+. "$root/scripts/env.sh"
+if ! "$wavs_tools/bin/cbindgen" --version 2>/dev/null | grep -q "$version"; then
+  "$root/scripts/step.sh" "set-up: cbindgen $version (2 minutes)" \
+    cargo install cbindgen --version "$version" --locked --root "$wavs_tools"
 fi
 cd "$root/rust"
-exec "$tools/bin/cbindgen" --quiet --config cbindgen.toml --crate wavs-rt --lockfile Cargo.lock \
+exec "$wavs_tools/bin/cbindgen" --quiet --config cbindgen.toml --crate wavs-rt --lockfile Cargo.lock \
   --output include/wavs_rt.h "$@" wavs-rt

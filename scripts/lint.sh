@@ -4,6 +4,7 @@
 # changed since; by default the files of the last commit and of the work tree. LINT_ALL=1 takes all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/env.sh
 scripts/setup.sh lint
 
 sources() { git ls-files '*.cpp' '*.hpp' | grep -v '\.inc$'; }
@@ -33,6 +34,6 @@ fi
 files=$(echo "$files" | grep -E '^(src|apps|tests)/' | grep -vE '/(fuzz|bench)/' || true)
 if [ -n "$files" ]; then
   echo "$files" | head -n "${LINT_MAX_FILES:-40}" |
-    xargs -r -P "$(nproc)" -n 2 clang-tidy-19 --quiet -p build/check 2>/dev/null
+    xargs -r -P "$(nproc)" -n 2 bash -c 'printf "    %s\n" "$@"; exec clang-tidy-19 --quiet -p build/check "$@" 2>/dev/null' tidy
 fi
 echo "lint: ok"

@@ -4,6 +4,7 @@
 # example: scripts/test.sh -L unit
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/env.sh
 jobs=$(nproc)
 start=$(date +%s)
 scripts/setup.sh test

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node_program.hpp"
+
+#include "wavs/cli/embedded.hpp"
+#include "wavs/cli/programs.hpp"
+
+namespace wavs::bench {
+namespace {
+
+// Room for every result of one benchmark in a block or two: what is measured is the node, not the
+// room in blocks.
+constexpr std::string_view kBlockGas = "1000000000";
+
+async::Task<base::Result<void>> stop(cli::Devnet& devnet) {
+    co_await devnet.stop();
+    co_return base::ok();
+}
+
+types::ComponentDigest upload(ClientSide& side, cli::Devnet& devnet, std::string_view name) {
+    const auto bytes = must(cli::embedded_component(name));
+    return side.must(devnet.upload_component(base::to_bytes(bytes)));
+}
+
+}  // namespace
+
+std::unique_ptr<cli::NodeProcess> start_program(ClientSide& side, const Settings& settings,
+                                                const std::filesystem::path& folder) {
+    cli::NodeProcessOptions options;
+    options.program = settings.wavs_program.string();
+    options.setup.folder = folder;
+    options.setup.chain_http_url = kDeadHttp;
+    options.setup.chain_ws_url = kDeadWs;
+    options.setup.signing_mnemonic = must(cli::node_mnemonic(0));
+    options.setup.evm_credential = cli::node_wallet(0);
+    // The line that names the port is on level info.
+    options.setup.log_level = {"error", "aggregator=off", "app=info"};
+    return side.must(cli::NodeProcess::start(side.tools(), std::move(options)));
+}
+
+ChainNode::ChainNode(ClientSide& side, const Settings& settings,
+                     const std::filesystem::path& folder, std::chrono::seconds block_time)
+    : side_(side) {
+    cli::DevnetOptions options;
+    options.folder = folder;
+    options.anvil_program = must(cli::find_anvil({WAVS_SOURCE_DIR, WAVS_SOURCE_DIR, ""}, {}));
+    options.wavs_program = settings.wavs_program.string();
+    options.anvil_args = {"--gas-limit", std::string(kBlockGas)};
+    options.log_level = {"error", "app=info"};
+    options.patience = std::chrono::seconds(60);
+    devnet_ = std::make_unique<cli::Devnet>(std::move(options), side.tools());
+    side.must(devnet_->start_chain());
+    contracts_ = side.must(devnet_->deploy_contracts());
+    side.must(devnet_->start_node());
+    const auto service =
+        cli::make_manifest({.name = "bench",
+                            .chain = cli::Devnet::chain(),
+                            .manager = contracts_.manager,
+                            .trigger = contracts_.trigger,
+                            .handler = contracts_.handler,
+                            .operator_component = upload(side, *devnet_, "echo"),
+                            .aggregator_component = upload(side, *devnet_, "simple_aggregator")});
+    side.must(devnet_->publish(service));
+    side.must(devnet_->register_service(service));
+    side.must(devnet_->register_operator(contracts_.manager));
+    side.must(devnet_->wait_subscribed(contracts_.trigger));
+    side.must(devnet_->anvil().mine_every(block_time));
+}
+
+ChainNode::~ChainNode() { side_.must(stop(*devnet_)); }
+
+}  // namespace wavs::bench
