@@ -215,12 +215,14 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
     rocksdb::BlockBasedTableOptions table;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     family_options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    family_options.memtable_whole_key_filtering = true;
-    family_options.memtable_prefix_bloom_size_ratio = 0.05;
 
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t i = 0; i < kKeyspaceCount; ++i) {
-        descriptors.emplace_back(std::string(to_string(static_cast<Keyspace>(i))), family_options);
+        const auto keyspace = static_cast<Keyspace>(i);
+        auto of_keyspace = family_options;
+        of_keyspace.memtable_whole_key_filtering = keyspace == Keyspace::Ledger;
+        of_keyspace.memtable_prefix_bloom_size_ratio = keyspace == Keyspace::Ledger ? 0.05 : 0;
+        descriptors.emplace_back(std::string(to_string(keyspace)), of_keyspace);
     }
     descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options);
 

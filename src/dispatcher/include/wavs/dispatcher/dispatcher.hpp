@@ -19,7 +19,7 @@ struct DispatcherOptions {
     std::size_t max_running_per_service = 128;
     /// Runs whose outcome is being stored at once, for each that runs: a run gives its place up
     /// before the disk has answered.
-    std::size_t storing_per_running = 8;
+    std::size_t storing_per_running = 4;
     /// Waiting events kept in memory; the others are read back from the journal. A service with so
     /// many waiting takes no more triggers by hand.
     std::size_t queue_capacity = 10'000;
