@@ -1,52 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/aggregator/aggregator.hpp"
 
+#include "aggregator_parts.hpp"
 #include "wavs/async/fault.hpp"
 #include "wavs/telemetry/log.hpp"
+
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 
 namespace wavs::aggregator {
 namespace {
 
-constexpr unsigned kMaxRefusals = 3;
 constexpr auto kCleanUpEvery = std::chrono::hours(1);
 
-types::Timestamp before(types::Timestamp now, std::chrono::seconds age) {
+// What a result with several actions came to: the worst of them.
+unsigned badness(types::ResultState state) {
+    switch (state) {
+        case types::ResultState::Burned:
+            return 0;
+        case types::ResultState::Superseded:
+            return 1;
+        case types::ResultState::Expired:
+            return 2;
+        default:
+            return 3;
+    }
+}
+
+}  // namespace
+
+/// The actions of a result that are performed side by side, on its strand.
+struct Aggregator::Join {
+    explicit Join(const async::Executor& executor) : all_left(executor) {}
+    std::size_t left = 0;
+    std::optional<base::Error> error;
+    async::OneShot<bool> all_left;
+
+    struct Leaving {
+        explicit Leaving(std::shared_ptr<Join> of) : join(std::move(of)) {}
+        Leaving(const Leaving&) = delete;
+        Leaving& operator=(const Leaving&) = delete;
+        ~Leaving() {
+            if (--join->left == 0) {
+                join->all_left.set(true);
+            }
+        }
+        std::shared_ptr<Join> join;
+    };
+};
+
+types::Timestamp earlier(types::Timestamp now, std::chrono::seconds age) {
     const auto nanos = static_cast<std::uint64_t>(age.count()) * 1'000'000'000ULL;
     return {now.nanos > nanos ? now.nanos - nanos : 0};
 }
 
-// Later may be better: the chain, the node or the disk is not there now.
 bool is_transient(const base::Error& error) {
     return error.kind() == base::ErrorKind::Unavailable ||
            error.kind() == base::ErrorKind::Timeout ||
            error.kind() == base::ErrorKind::Overloaded || error.kind() == base::ErrorKind::Bug;
 }
-
-// Bounds the gas limit of a result whose manifest names one (the older form of manifests).
-std::optional<std::uint64_t> max_gas_of(const Input& input, const types::SubmitAction& target) {
-    const auto* workflow =
-        input.service->service.find(input.result->submission.trigger_action.config.workflow_id);
-    const auto* aggregator = workflow == nullptr ? nullptr : workflow->aggregator();
-    const auto* evm = std::get_if<types::EvmSubmitAction>(&target);
-    if (aggregator == nullptr || evm == nullptr ||
-        !types::is_embedded_aggregator(aggregator->component)) {
-        return std::nullopt;
-    }
-    const auto destinations = types::destinations_of(aggregator->component);
-    if (!destinations.has_value()) {
-        return std::nullopt;
-    }
-    for (const auto& destination : destinations.value()) {
-        if (destination.chain == evm->chain && destination.address == evm->address) {
-            return destination.max_gas;
-        }
-    }
-    return std::nullopt;
-}
-
-}  // namespace
 
 Aggregator::Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Executor executor)
     : deps_(std::move(deps)),
@@ -55,13 +68,13 @@ Aggregator::Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Ex
       queues_(deps_.store, deps_.clock),
       posted_(deps_.metrics.counter("wavs_results_posted_total", "Results this node put on chain")),
       failed_(deps_.metrics.counter("wavs_results_failed_total", "Results that were given up")),
+      waiting_(
+          deps_.metrics.gauge("wavs_results_waiting", "Stored results that wait for their turn")),
       tasks_(async::make_strand(executor_), "aggregator",
              [](std::string_view task, std::string_view what) {
                  telemetry::log_error("aggregator", "a task threw",
                                       {{"task", task}, {"what", what}});
-             }),
-      waiting_(deps_.metrics.gauge("wavs_results_waiting",
-                                   "Stored results that wait for their turn")) {}
+             }) {}
 
 void Aggregator::submit(types::ResultRecord result) {
     const auto service = result.submission.trigger_action.config.service_id;
@@ -101,7 +114,8 @@ async::Task<std::vector<std::string>> Aggregator::stop(base::Duration deadline) 
     co_return co_await tasks_.stop(deps_.timers, deadline);
 }
 
-// The next result of a service that waits; none when none does, and then the caller's place is free.
+// The next result of a service that waits; none when none does, and then the caller's place is
+// free.
 std::optional<types::ResultRecord> Aggregator::next(const types::ServiceId& service) {
     while (true) {
         Reference reference{};
@@ -165,8 +179,9 @@ async::Task<base::Result<void>> Aggregator::follow_to_end(types::ResultRecord re
         co_return co_await end(std::move(result), types::ResultState::Expired,
                                "its service, workflow or aggregator is gone");
     }
-    Input input{service, std::make_shared<const types::ResultRecord>(result)};
-    auto actions = co_await ask_component(input);
+    auto work = std::make_shared<Work>();
+    work->input = {service, std::make_shared<const types::ResultRecord>(result)};
+    auto actions = co_await ask_component(&ComponentRunner::process_input, work->input);
     if (!actions.has_value()) {
         if (actions.error().kind() == base::ErrorKind::Cancelled) {
             co_return std::move(actions).error();
@@ -182,15 +197,15 @@ async::Task<base::Result<void>> Aggregator::follow_to_end(types::ResultRecord re
         co_return co_await end(std::move(result), types::ResultState::Superseded,
                                "the aggregator component asked for nothing");
     }
-    co_return co_await perform(std::move(input), std::move(actions.value()));
+    co_return co_await perform_all(std::move(work), std::move(actions.value()));
 }
 
 // Faults of the host are tried again; what the component itself says stands.
 async::Task<base::Result<std::vector<types::AggregatorAction>>> Aggregator::ask_component(
-    Input input) {
+    Question question, Input input) {
     auto delay = options_.first_retry;
     while (true) {
-        auto actions = co_await deps_.components.process_input(input);
+        auto actions = co_await (deps_.components.*question)(input);
         if (actions.has_value() || !is_transient(actions.error())) {
             co_return std::move(actions);
         }
@@ -202,223 +217,94 @@ async::Task<base::Result<std::vector<types::AggregatorAction>>> Aggregator::ask_
     }
 }
 
-async::Task<base::Result<void>> Aggregator::perform(Input input,
-                                                    std::vector<types::AggregatorAction> actions) {
+async::Task<base::Result<void>> Aggregator::perform_all(
+    WorkPtr work, std::vector<types::AggregatorAction> actions) {
+    work->open += actions.size();
+    if (actions.size() == 1) {
+        co_return co_await perform(std::move(work), std::move(actions.front()));
+    }
+    // Side by side: the chain of one destination may be gone for days.
+    const async::Executor strand = co_await boost::asio::this_coro::executor;
+    const auto join = std::make_shared<Join>(strand);
+    const auto name = "action/" + types::to_string(work->input.result->submission.event_id);
     for (auto& action : actions) {
-        if (auto* submit = std::get_if<types::SubmitAction>(&action)) {
-            WAVS_CO_TRY(co_await post(input, std::move(*submit)));
-            continue;
+        ++join->left;
+        if (!tasks_.spawn_on(strand, name, perform_one(join, work, std::move(action)))) {
+            co_return async::cancelled_error("perform");
         }
-        const auto delay = std::get<types::TimerAction>(action).delay_secs;
-        constexpr std::uint64_t kLongest = 10ULL * 365 * 24 * 3600;
-        WAVS_CO_TRY(
-            co_await deps_.timers.sleep_for(std::chrono::seconds(std::min(delay, kLongest))));
-        auto more = co_await deps_.components.timer_callback(input);
-        if (!more.has_value()) {
-            failed_.add();
-            co_return co_await end(*input.result, types::ResultState::Failed,
-                                   more.error().full_text());
-        }
-        if (more.value().empty()) {
-            co_return co_await end(*input.result, types::ResultState::Superseded,
-                                   "the aggregator component asked for nothing after its timer");
-        }
-        WAVS_CO_TRY(co_await perform(input, std::move(more.value())));
+    }
+    if (!co_await join->all_left.wait()) {
+        co_return async::cancelled_error("perform");
+    }
+    if (join->error) {
+        co_return *join->error;
     }
     co_return base::ok();
 }
 
-async::Task<base::Result<async::Mutex::Guard>> Aggregator::lock(const base::Bytes& queue) {
-    std::shared_ptr<async::Mutex> mutex;
-    {
-        const std::lock_guard guard(mutex_);
-        std::erase_if(locks_, [](const auto& slot) { return slot.second.expired(); });
-        auto& slot = locks_[queue];
-        mutex = slot.lock();
-        if (!mutex) {
-            mutex = std::make_shared<async::Mutex>(executor_);
-            slot = mutex;
-        }
-    }
-    co_return co_await mutex->lock();
-}
-
-async::Task<base::Result<void>> Aggregator::post(Input input, types::SubmitAction action) {
-    const auto& event = input.result->submission.event_id;
-    const auto target = types::target_of(action);
-    const auto key = types::queue_key(event, target);
-    WAVS_CO_TRY(auto guard, co_await lock(key));
-    WAVS_CO_TRY(auto stored, queues_.load(event, target));
-    auto result = *input.result;
-    if (stored && types::is_final(stored->record.state)) {
-        telemetry::log_warn("aggregator", "the event was settled before, nothing is posted",
-                            {{"event", types::to_string(event)},
-                             {"state", types::to_string(stored->record.state)}});
-        result.tx_hash = stored->record.tx_hash;
-        co_return co_await end(std::move(result), stored->record.state, "settled before");
-    }
-    result.state = types::ResultState::Collecting;
-    result.updated_at = deps_.clock.wall_now();
-    WAVS_CO_TRY(co_await queues_.collect(result, target, input.service->id, "self"));
-    WAVS_CO_TRY(auto queue, queues_.load(event, target));
-    Posting posting{input, std::move(result), std::move(action)};
-    posting.queue = queue->record;
-    posting.signatures = std::move(
-        queue->envelopes[types::envelope_digest(input.result->submission.envelope)].signatures);
-    co_return co_await attempt_until_settled(std::move(posting));
-}
-
-bool Aggregator::expired(const Posting& posting) const {
-    return posting.queue.opened_at < before(deps_.clock.wall_now(), options_.open_ttl);
-}
-
-async::Task<base::Result<void>> Aggregator::attempt_until_settled(Posting posting) {
-    auto delay = options_.first_retry;
-    while (true) {
-        WAVS_CO_TRY(const Step step, co_await attempt(posting));
-        if (step == Step::Done) {
-            co_return base::ok();
-        }
-        if (expired(posting)) {
-            failed_.add();
-            co_return co_await settle(posting, types::ResultState::Expired, std::nullopt,
-                                      "no quorum in time: " + posting.told);
-        }
-        if (!deps_.services(posting.input.service->id)) {
-            co_return co_await settle(posting, types::ResultState::Expired, std::nullopt,
-                                      "the service was removed");
-        }
-        WAVS_CO_TRY(co_await deps_.timers.sleep_for(delay));
-        delay = std::min(delay * 2, options_.last_retry);
+async::Task<void> Aggregator::perform_one(std::shared_ptr<Join> join, WorkPtr work,
+                                          types::AggregatorAction action) {
+    const Join::Leaving leaving(join);
+    auto done = co_await perform(std::move(work), std::move(action));
+    if (!done.has_value()) {
+        join->error = std::move(done).error();
     }
 }
 
-async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(Posting& posting) {
-    auto target = co_await deps_.targets(posting.action);
-    if (!target.has_value()) {
-        co_await tell(posting, target.error().message());
-        co_return Step::Again;
+async::Task<base::Result<void>> Aggregator::perform(WorkPtr work, types::AggregatorAction action) {
+    if (auto* submit = std::get_if<types::SubmitAction>(&action)) {
+        co_return co_await post(std::move(work), std::move(*submit));
     }
-    if (posting.queue.tx_hash) {
-        // Sent before a restart; it may have been mined meanwhile.
-        auto outcome = co_await target.value()->outcome(*posting.queue.tx_hash);
-        if (outcome.has_value() && outcome.value().value_or(false)) {
-            const auto hash = *posting.queue.tx_hash;
-            WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, hash, ""));
-            co_return Step::Done;
-        }
-    }
-    auto check = co_await target.value()->check(posting.action, posting.result.submission.envelope,
-                                                posting.signatures);
-    if (!check.has_value()) {
-        if (!is_transient(check.error())) {
-            WAVS_CO_TRY(co_await settle(posting, types::ResultState::Failed, std::nullopt,
-                                        check.error().message()));
-            co_return Step::Done;
-        }
-        co_await tell(posting, check.error().message());
-        co_return Step::Again;
-    }
-    if (check.value().state == QuorumCheck::State::Refused) {
-        WAVS_CO_TRY(
-            co_await settle(posting, types::ResultState::Failed, std::nullopt, check.value().text));
-        co_return Step::Done;
-    }
-    if (check.value().state == QuorumCheck::State::Waiting) {
-        co_await tell(posting, check.value().text);
-        co_return Step::Again;
-    }
-    co_return co_await send(posting, std::move(target.value()));
+    co_return co_await wait_and_ask(std::move(work), std::get<types::TimerAction>(action));
 }
 
-async::Task<base::Result<Aggregator::Step>> Aggregator::send(Posting& posting,
-                                                             std::shared_ptr<Target> target) {
-    PostRequest request;
-    request.action = posting.action;
-    request.envelope = posting.result.submission.envelope;
-    request.signatures = posting.signatures;
-    request.max_gas = max_gas_of(posting.input, posting.action);
-    request.before_send = [this, &posting](types::TxHash hash) {
-        return settle(posting, types::ResultState::Submitting, std::move(hash), "");
-    };
-    auto posted = co_await target->post(std::move(request));
-    if (!posted.has_value()) {
-        const auto& error = posted.error();
-        if (error.kind() == base::ErrorKind::Cancelled) {
-            co_return error;
+async::Task<base::Result<void>> Aggregator::wait_and_ask(WorkPtr work, types::TimerAction timer) {
+    constexpr std::uint64_t kLongest = 10ULL * 365 * 24 * 3600;
+    WAVS_CO_TRY(co_await deps_.timers.sleep_for(
+        std::chrono::seconds(std::min(timer.delay_secs, kLongest))));
+    auto more = co_await ask_component(&ComponentRunner::timer_callback, work->input);
+    if (!more.has_value()) {
+        if (more.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(more).error();
         }
-        telemetry::log_failure(telemetry::Level::Warn, "aggregator", "posting failed, again later",
-                               error, {{"event", types::to_string(posting.queue.event_id)}});
-        co_await tell(posting, error.message());
-        co_return Step::Again;
+        failed_.add();
+        Ended failed{types::ResultState::Failed, {}, more.error().full_text()};
+        co_return co_await end_action(*work, std::move(failed), {});
     }
-    if (posted.value().state == Posted::State::HandlerRefused) {
-        co_await tell(posting, posted.value().text);
-        if (++posting.refusals < kMaxRefusals) {
-            co_return Step::Again;
-        }
-        WAVS_CO_TRY(co_await settle(posting, types::ResultState::Superseded, std::nullopt,
-                                    posted.value().text));
-        co_return Step::Done;
+    if (more.value().empty()) {
+        Ended nothing{types::ResultState::Superseded,
+                      {},
+                      "the aggregator component asked for nothing after its timer"};
+        co_return co_await end_action(*work, std::move(nothing), {});
     }
-    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterReceipt);
-    posted_.add();
-    WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, posted.value().tx_hash, ""));
-    co_return Step::Done;
+    // What comes now takes the place of the timer.
+    --work->open;
+    co_return co_await perform_all(std::move(work), std::move(more.value()));
 }
 
-async::Task<base::Result<void>> Aggregator::settle(Posting& posting, types::ResultState state,
-                                                   std::optional<types::TxHash> hash,
-                                                   std::string reason) {
-    const auto now = deps_.clock.wall_now();
-    posting.queue.state = state;
-    posting.queue.updated_at = now;
-    posting.queue.tx_hash = hash;
-    posting.queue.reason = reason;
-    posting.result.state = state;
-    posting.result.updated_at = now;
-    posting.result.tx_hash = hash;
-    posting.result.reason = reason;
-    WAVS_CO_TRY(co_await queues_.settle(posting.queue, posting.result));
-    if (!types::is_final(state)) {
+// The result has ended when its last action has, not before: a restart asks for those that are
+// left.
+async::Task<base::Result<void>> Aggregator::end_action(Work& work, Ended ended,
+                                                       storage::Batch batch) {
+    work.ended.push_back(std::move(ended));
+    if (--work.open == 0) {
+        const auto worst = std::max_element(
+            work.ended.begin(), work.ended.end(),
+            [](const Ended& a, const Ended& b) { return badness(a.state) < badness(b.state); });
+        auto result = *work.input.result;
+        result.state = worst->state;
+        result.reason = worst->reason;
+        result.updated_at = deps_.clock.wall_now();
+        result.tx_hash.reset();
+        for (const auto& one : work.ended) {
+            result.tx_hash = result.tx_hash ? result.tx_hash : one.hash;
+        }
+        put(batch, result);
+    }
+    if (batch.empty()) {
         co_return base::ok();
     }
-    const auto text = hash ? types::to_string(*hash) : reason;
-    telemetry::log_info(
-        "aggregator",
-        state == types::ResultState::Burned ? "result is on chain" : "result given up",
-        {{"event", types::to_string(posting.queue.event_id)},
-         {"state", types::to_string(state)},
-         {"tx", text}});
-    SubmitResult outcome = reason;
-    if (state == types::ResultState::Burned && hash) {
-        outcome = *hash;
-    } else if (posting.told == reason) {
-        co_return base::ok();
-    }
-    auto called = co_await deps_.components.submit_callback(posting.input, std::move(outcome));
-    if (!called.has_value() && called.error().kind() != base::ErrorKind::Cancelled) {
-        telemetry::log_failure(telemetry::Level::Warn, "aggregator", "submit callback failed",
-                               called.error(),
-                               {{"event", types::to_string(posting.queue.event_id)}});
-    }
-    co_return base::ok();
-}
-
-async::Task<void> Aggregator::tell(Posting& posting, std::string text) {
-    if (posting.told == text) {
-        co_return;
-    }
-    telemetry::log_warn("aggregator", "not posted yet: " + text,
-                        {{"event", types::to_string(posting.queue.event_id)}});
-    posting.told = text;
-    SubmitResult outcome = std::move(text);
-    auto called = co_await deps_.components.submit_callback(posting.input, std::move(outcome));
-    if (!called.has_value() && called.error().kind() != base::ErrorKind::Cancelled) {
-        telemetry::log_failure(telemetry::Level::Warn, "aggregator", "submit callback failed",
-                               called.error(),
-                               {{"event", types::to_string(posting.queue.event_id)}});
-    }
+    co_return co_await queues_.commit(std::move(batch));
 }
 
 async::Task<base::Result<void>> Aggregator::end(types::ResultRecord result,
@@ -426,13 +312,15 @@ async::Task<base::Result<void>> Aggregator::end(types::ResultRecord result,
     result.state = state;
     result.reason = std::move(reason);
     result.updated_at = deps_.clock.wall_now();
-    co_return co_await queues_.settle(result);
+    storage::Batch batch;
+    put(batch, result);
+    co_return co_await queues_.commit(std::move(batch));
 }
 
 async::Task<base::Result<void>> Aggregator::run_clean_up() {
     while (true) {
         auto erased =
-            co_await queues_.clean_up(before(deps_.clock.wall_now(), options_.burned_ttl));
+            co_await queues_.clean_up(earlier(deps_.clock.wall_now(), options_.burned_ttl));
         if (!erased.has_value()) {
             co_return std::move(erased).error();
         }

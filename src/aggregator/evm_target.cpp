@@ -36,8 +36,8 @@ bool may_change(chain_evm::RevertClass revert) {
 
 QuorumCheck to_check(const chain_evm::ValidateOutcome& outcome) {
     using State = QuorumCheck::State;
-    if (std::holds_alternative<chain_evm::QuorumReached>(outcome)) {
-        return {State::Reached, {}};
+    if (const auto* reached = std::get_if<chain_evm::QuorumReached>(&outcome)) {
+        return {State::Reached, {}, reached->signatures.reference_block};
     }
     if (const auto* insufficient = std::get_if<chain_evm::InsufficientQuorum>(&outcome)) {
         return {State::Waiting, insufficient->text};
@@ -50,14 +50,20 @@ QuorumCheck to_check(const chain_evm::ValidateOutcome& outcome) {
             refused.text};
 }
 
-async::Task<base::Result<void>> run_before_send(
-    std::function<async::Task<base::Result<void>>(types::TxHash)> before_send,
-    chain_evm::SignedTransaction transaction) {
-    if (!before_send) {
-        co_return base::ok();
+chain_evm::OnSigned on_evm_signed(OnSigned on_signed) {
+    if (!on_signed) {
+        return {};
     }
-    types::TxHash hash = types::EvmTxHash{transaction.hash};
-    co_return co_await before_send(std::move(hash));
+    return [on_signed = std::move(on_signed)](const chain_evm::SignedTransaction& transaction) {
+        return on_signed(types::EvmTxHash{transaction.hash});
+    };
+}
+
+Posted mined(chain_evm::Mined done) {
+    Posted out;
+    out.tx_hash = types::EvmTxHash{done.receipt.tx_hash};
+    out.settled = std::move(done.settled);
+    return out;
 }
 
 }  // namespace
@@ -74,45 +80,40 @@ async::Task<base::Result<QuorumCheck>> EvmTarget::check(
 
 async::Task<base::Result<Posted>> EvmTarget::post(PostRequest request) {
     WAVS_CO_TRY(auto evm, evm_action(request.action));
-    auto managers = chain_.service_managers();
-    WAVS_CO_TRY(auto validated, co_await managers.validate(evm.address, request.envelope,
-                                                           signatures_of(request.signatures)));
-    const auto* reached = std::get_if<chain_evm::QuorumReached>(&validated);
-    if (reached == nullptr) {
-        co_return base::Error(base::ErrorKind::Unavailable, "quorum_lost",
-                              to_check(validated).text);
-    }
     WAVS_CO_TRY(auto account, co_await chain_.transactions(account_));
-    WAVS_CO_TRY(auto simulated, co_await managers.simulate(evm.address, account->address(),
-                                                           request.envelope, reached->signatures));
-    if (const auto* refused = std::get_if<chain_evm::HandlerRefused>(&simulated)) {
-        co_return Posted{Posted::State::HandlerRefused, std::nullopt,
-                         "EVM client: No Transaction Receipt: " + refused->revert.text};
-    }
+    const auto proof =
+        chain_evm::make_signature_data(signatures_of(request.signatures), request.reference_block);
     chain_evm::TxRequest transaction;
     transaction.to = evm.address;
-    transaction.data =
-        chain_evm::encode_handle_signed_envelope(request.envelope, reached->signatures);
+    transaction.data = chain_evm::encode_handle_signed_envelope(request.envelope, proof);
     if (evm.gas_price) {
         transaction.gas_price = static_cast<chain_evm::Wei>(*evm.gas_price);
     }
     transaction.max_gas = request.max_gas;
-    auto before_send = std::move(request.before_send);
-    transaction.on_signed = [before_send](chain_evm::SignedTransaction signed_transaction) {
-        return run_before_send(before_send, std::move(signed_transaction));
-    };
-    WAVS_CO_TRY(auto receipt, co_await account->send(std::move(transaction)));
-    co_return Posted{Posted::State::Mined, types::EvmTxHash{receipt.tx_hash}, {}};
+    transaction.reference = std::move(request.reference);
+    transaction.on_signed = on_evm_signed(std::move(request.on_signed));
+    auto done = co_await account->send(std::move(transaction));
+    if (done.has_value()) {
+        co_return mined(std::move(done.value()));
+    }
+    // The handler was asked by the estimate. What may pass with time is no refusal.
+    const auto& error = done.error();
+    if (error.code() == base::ErrorCode("tx_estimate_failed") &&
+        error.kind() == base::ErrorKind::Invalid) {
+        Posted refused;
+        refused.state = Posted::State::HandlerRefused;
+        refused.text = error.message();
+        co_return refused;
+    }
+    co_return std::move(done).error();
 }
 
-async::Task<base::Result<std::optional<bool>>> EvmTarget::outcome(types::TxHash hash) {
-    const auto* evm = std::get_if<types::EvmTxHash>(&hash);
-    if (evm == nullptr) {
-        co_return std::optional<bool>();
-    }
-    auto client = chain_.client();
-    WAVS_CO_TRY(auto receipt, co_await client.receipt(evm->hash));
-    co_return receipt ? std::optional(receipt->success) : std::nullopt;
+async::Task<base::Result<std::optional<Posted>>> EvmTarget::resume(base::Bytes reference,
+                                                                   OnSigned on_signed) {
+    WAVS_CO_TRY(auto account, co_await chain_.transactions(account_));
+    WAVS_CO_TRY(auto done, co_await account->resume(std::move(reference),
+                                                    on_evm_signed(std::move(on_signed))));
+    co_return done ? std::optional(mined(std::move(*done))) : std::nullopt;
 }
 
 }  // namespace wavs::aggregator

@@ -10,7 +10,14 @@ using storage::Keyspace;
 constexpr std::size_t kQueueKey = types::EventId::size() + types::kQueueTargetSize;
 constexpr std::size_t kEnvelopeKey = kQueueKey + types::Bytes32::size();
 
-void put_result(storage::Batch& batch, const types::ResultRecord& result) {
+}  // namespace
+
+void put(storage::Batch& batch, const types::QueueRecord& queue) {
+    batch.put(Keyspace::Queues, types::queue_key(queue.event_id, queue.target),
+              types::encode(queue));
+}
+
+void put(storage::Batch& batch, const types::ResultRecord& result) {
     batch.put(Keyspace::Results, types::result_key(result.event_sequence, result.response_index),
               types::encode(result));
     const auto work = types::work_key(result.event_sequence, result.response_index);
@@ -21,12 +28,10 @@ void put_result(storage::Batch& batch, const types::ResultRecord& result) {
     }
 }
 
-}  // namespace
-
 base::Result<std::optional<types::ResultRecord>> Queues::result(
     std::uint64_t event_sequence, std::uint32_t response_index) const {
-    WAVS_TRY(auto stored, store_.get(Keyspace::Results,
-                                     types::result_key(event_sequence, response_index)));
+    WAVS_TRY(auto stored,
+             store_.get(Keyspace::Results, types::result_key(event_sequence, response_index)));
     if (!stored) {
         return std::optional<types::ResultRecord>();
     }
@@ -58,32 +63,32 @@ base::Result<std::optional<Queue>> Queues::load(const types::EventId& event,
     return std::optional<Queue>(std::move(queue));
 }
 
-async::Task<base::Result<void>> Queues::collect(const types::ResultRecord& result,
-                                                const types::QueueTarget& target,
-                                                const types::ServiceId& service, std::string peer) {
+async::Task<base::Result<Queue>> Queues::collect(std::optional<Queue> stored,
+                                                 const types::ResultRecord& result,
+                                                 const types::QueueTarget& target,
+                                                 const types::ServiceId& service,
+                                                 std::string peer) {
     const auto& submission = result.submission;
     const auto digest = types::envelope_digest(submission.envelope);
     const auto now = clock_.wall_now();
-    WAVS_CO_TRY(auto stored, load(submission.event_id, target));
-    storage::Batch batch;
-    types::QueueRecord record;
+    Queue queue;
     if (stored) {
-        record = std::move(stored->record);
+        queue = std::move(*stored);
     } else {
-        record.event_id = submission.event_id;
-        record.service_id = service;
-        record.workflow_id = submission.trigger_action.config.workflow_id;
-        record.trace_id = result.trace_id;
-        record.opened_at = now;
-        record.target = target;
+        queue.record.event_id = submission.event_id;
+        queue.record.service_id = service;
+        queue.record.workflow_id = submission.trigger_action.config.workflow_id;
+        queue.record.trace_id = result.trace_id;
+        queue.record.opened_at = now;
+        queue.record.target = target;
     }
-    record.state = types::ResultState::Collecting;
-    record.updated_at = now;
-    batch.put(Keyspace::Queues, types::queue_key(submission.event_id, target),
-              types::encode(record));
-    if (!stored || !stored->envelopes.contains(digest)) {
-        const types::QueueEnvelope envelope{submission.trigger_action, submission.operator_response,
-                                            submission.envelope};
+    queue.record.updated_at = now;
+    storage::Batch batch;
+    put(batch, queue.record);
+    const auto [found, is_new] = queue.envelopes.try_emplace(digest);
+    auto& [envelope, signatures] = found->second;
+    if (is_new) {
+        envelope = {submission.trigger_action, submission.operator_response, submission.envelope};
         batch.put(Keyspace::Queues, types::queue_key(submission.event_id, target, digest),
                   types::encode(envelope));
     }
@@ -92,22 +97,14 @@ async::Task<base::Result<void>> Queues::collect(const types::ResultRecord& resul
     batch.put(Keyspace::Queues,
               types::queue_key(submission.event_id, target, digest, result.signer),
               types::encode(signature));
-    put_result(batch, result);
-    co_return co_await store_.commit(std::move(batch));
+    std::erase_if(signatures, [&](const auto& one) { return one.signer == signature.signer; });
+    signatures.push_back(signature);
+    put(batch, result);
+    WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+    co_return queue;
 }
 
-async::Task<base::Result<void>> Queues::settle(const types::QueueRecord& queue,
-                                               const types::ResultRecord& result) {
-    storage::Batch batch;
-    batch.put(Keyspace::Queues, types::queue_key(queue.event_id, queue.target),
-              types::encode(queue));
-    put_result(batch, result);
-    co_return co_await store_.commit(std::move(batch));
-}
-
-async::Task<base::Result<void>> Queues::settle(const types::ResultRecord& result) {
-    storage::Batch batch;
-    put_result(batch, result);
+async::Task<base::Result<void>> Queues::commit(storage::Batch batch) {
     co_return co_await store_.commit(std::move(batch));
 }
 

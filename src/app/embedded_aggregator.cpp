@@ -3,6 +3,7 @@
 
 #include "wavs/base/embed.hpp"
 
+// NOLINTNEXTLINE(readability-identifier-naming): a symbol of the assembler
 WAVS_EMBED(wavs_embedded_aggregator, WAVS_EMBEDDED_AGGREGATOR)
 
 namespace wavs::app {

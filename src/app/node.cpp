@@ -154,7 +154,8 @@ base::Result<void> Node::Impl::build_chains() {
         telemetry::log_warn(
             "app", "no aggregator_evm_credential: results are signed but not posted on EVM chains");
     }
-    const chain_evm::ChainContext context{runtime.io(), dial, http_client, random, &metrics};
+    const chain_evm::ChainContext context{runtime.io(), dial,     http_client,
+                                          random,       &metrics, store.get()};
     chains = std::make_unique<Chains>(config.chains, context, *store, std::move(account));
     return chains->load();
 }
@@ -222,9 +223,10 @@ void Node::Impl::build_dispatcher() {
     options.event_retention =
         std::chrono::duration_cast<std::chrono::seconds>(config.storage.event_retention);
     options.queue_capacity = config.engine.queue_capacity;
-    dispatcher = std::make_unique<dispatcher::Dispatcher>(
-        *services, *journal, *engine_port, *submission_port, *aggregator_port, batches, disk, clock,
-        timers, random, metrics, options, runtime.io());
+    const dispatcher::DispatcherDeps hub{*services,        *journal, *engine_port, *submission_port,
+                                         *aggregator_port, batches,  disk,         clock,
+                                         timers,           random,   metrics};
+    dispatcher = std::make_unique<dispatcher::Dispatcher>(hub, options, runtime.io());
 }
 
 base::Result<void> Node::Impl::build_http() {

@@ -15,7 +15,8 @@ base::Result<std::unique_ptr<EvmChain>> EvmChain::make(types::ChainKey key,
     }
     auto transport = evm->http_endpoint
                          ? make_http_transport(context.http, *evm->http_endpoint)
-                         : make_ws_transport(context.dial, evm->ws_endpoints.front());
+                         : on_strand(make_ws_transport(context.dial, evm->ws_endpoints.front()),
+                                     async::make_strand(context.io));
     std::unique_ptr<EvmChain> chain(new EvmChain(
         std::move(key), std::move(config), std::move(context), RpcClient(std::move(transport))));
     const auto& settings = chain->config();
@@ -39,16 +40,30 @@ EvmChain::EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainCon
       context_(std::move(context)),
       chain_id_(parse_decimal(config_.chain_id)),
       client_(std::move(client)),
-      window_(std::make_shared<LogWindow>()) {}
+      managers_(client_, context_.dial.clock),
+      window_(std::make_shared<LogWindow>()),
+      opening_(context_.io) {}
+
+std::shared_ptr<TxManager> EvmChain::find_account(const types::EvmAddress& address) {
+    const std::lock_guard lock(mutex_);
+    const auto found = accounts_.find(address);
+    return found == accounts_.end() ? nullptr : found->second;
+}
 
 async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
     std::shared_ptr<const crypto::SecretKey> account) {
     const auto address = crypto::address_of(crypto::public_key_of(*account));
-    {
-        const std::lock_guard lock(mutex_);
-        if (const auto found = accounts_.find(address); found != accounts_.end()) {
-            co_return found->second;
-        }
+    if (auto found = find_account(address)) {
+        co_return found;
+    }
+    // One account, one manager, also when several ask for the first time.
+    WAVS_CO_TRY(const auto guard, co_await opening_.lock());
+    if (auto found = find_account(address)) {
+        co_return found;
+    }
+    if (context_.store == nullptr) {
+        co_return base::Error(base::ErrorKind::Bug, "tx_no_store",
+                              "Evm client create: no store for transactions");
     }
     auto id = co_await client_.chain_id();
     if (!id.has_value()) {
@@ -61,20 +76,22 @@ async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
                               "correct the endpoint or the chain id");
     }
     TxManager::Options options;
+    options.chain = key_;
     options.chain_id = id.value();
     options.max_gas_per_tx = config().max_gas_per_tx;
     if (config().max_fee_per_gas) {
         options.max_fee_per_gas = Wei{*config().max_fee_per_gas};
     }
-    auto made = std::make_shared<TxManager>(options, client_, std::move(account),
-                                            async::make_strand(context_.io), context_.dial.timers,
-                                            context_.dial.clock);
+    auto made = std::make_shared<TxManager>(std::move(options), client_, std::move(account),
+                                            *context_.store, async::make_strand(context_.io),
+                                            context_.dial.timers, context_.dial.clock);
+    WAVS_CO_TRY(co_await made->open());
     const std::lock_guard lock(mutex_);
-    // Someone may have been faster: one account, one manager.
     co_return accounts_.emplace(address, std::move(made)).first->second;
 }
 
 void EvmChain::on_head() {
+    managers_.on_head();
     const std::lock_guard lock(mutex_);
     for (const auto& [address, manager] : accounts_) {
         manager->on_head();

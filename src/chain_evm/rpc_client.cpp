@@ -254,6 +254,25 @@ async::Task<base::Result<types::Bytes32>> RpcClient::send_raw(base::Bytes raw) {
     co_return co_await ask(transport_, "eth_sendRawTransaction", std::move(params),
                            json::read_bytes32);
 }
+async::Task<std::vector<base::Result<types::Bytes32>>> RpcClient::send_raw_in_order(
+    std::vector<base::Bytes> raws) {
+    const std::string method = "eth_sendRawTransaction";
+    auto transport = transport_;
+    std::vector<std::string> params;
+    for (const auto& raw : raws) {
+        params.push_back(fmt::format("[{}]", quoted(base::hex0x(raw))));
+    }
+    auto replies = co_await transport->call_in_order(method, std::move(params));
+    std::vector<base::Result<types::Bytes32>> out;
+    for (auto& reply : replies) {
+        auto text = reply.has_value() ? result_of(method, std::move(reply.value()))
+                                      : base::Result<std::string>(std::move(reply.error()));
+        out.push_back(text.has_value()
+                          ? parse_result<types::Bytes32>(method, text.value(), json::read_bytes32)
+                          : base::Result<types::Bytes32>(std::move(text.error())));
+    }
+    co_return out;
+}
 async::Task<base::Result<std::optional<Receipt>>> RpcClient::receipt(types::Bytes32 hash) {
     auto params = fmt::format("[\"{}\"]", types::to_string(hash));
     co_return co_await ask(transport_, "eth_getTransactionReceipt", std::move(params),

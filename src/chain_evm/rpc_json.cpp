@@ -137,6 +137,15 @@ std::string request_text(std::uint64_t id, std::string_view method, std::string_
                        params);
 }
 
+std::string batch_text(std::uint64_t id, std::string_view method,
+                       const std::vector<std::string>& params) {
+    std::string out = "[";
+    for (const auto& one : params) {
+        out += (out.size() > 1 ? "," : "") + request_text(id++, method, one);
+    }
+    return out + "]";
+}
+
 base::Result<RpcReply> read_reply(const json::Value& response, std::uint64_t id) {
     const auto got_id = response.find("id");
     if (!response.is_object() || !got_id) {

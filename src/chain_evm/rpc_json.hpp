@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wavs::chain_evm {
 
@@ -48,6 +49,10 @@ base::Result<RpcError> read_rpc_error(const json::Value& value);
 
 /// {"jsonrpc":"2.0","id":…,"method":…,"params":…}
 std::string request_text(std::uint64_t id, std::string_view method, std::string_view params);
+
+/// Requests of one method in one message, with the ids from `id` on.
+std::string batch_text(std::uint64_t id, std::string_view method,
+                       const std::vector<std::string>& params);
 
 /// A response object for request `id`.
 base::Result<RpcReply> read_reply(const json::Value& response, std::uint64_t id);

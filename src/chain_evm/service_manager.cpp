@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/chain_evm/service_manager.hpp"
 
+#include "shared_read.hpp"
+
 #include <boost/multiprecision/cpp_int.hpp>
 
 #include <limits>
+#include <map>
+#include <mutex>
 
 namespace wavs::chain_evm {
 namespace {
 
+constexpr auto kHolds = std::chrono::milliseconds(200);
 constexpr std::string_view kLookup = "Unable to look up service manager from service handler";
 
 base::Error lookup_error(std::string detail) {
@@ -47,6 +52,38 @@ std::string quorum_text(const QuorumWeights& weights) {
 
 }  // namespace
 
+struct ServiceManagerClient::Reads {
+    explicit Reads(const base::Clock& time) : clock(time), head(clock, kHolds) {}
+
+    std::shared_ptr<SharedRead<types::EvmAddress>> manager_of(const types::EvmAddress& handler) {
+        const std::lock_guard lock(mutex);
+        auto& slot = managers[handler];
+        if (!slot) {
+            slot = std::make_shared<SharedRead<types::EvmAddress>>(clock, kHolds);
+        }
+        return slot;
+    }
+    void forget() {
+        head.forget();
+        const std::lock_guard lock(mutex);
+        managers.clear();
+    }
+
+    const base::Clock& clock;
+    SharedRead<std::uint64_t> head;
+    std::mutex mutex;
+    std::map<types::EvmAddress, std::shared_ptr<SharedRead<types::EvmAddress>>> managers;
+};
+
+ServiceManagerClient::ServiceManagerClient(RpcClient client, const base::Clock& clock)
+    : client_(std::move(client)), reads_(std::make_shared<Reads>(clock)) {}
+
+void ServiceManagerClient::on_head() {
+    if (reads_) {
+        reads_->forget();
+    }
+}
+
 async::Task<base::Result<base::Bytes>> ServiceManagerClient::read(types::EvmAddress contract,
                                                                   base::Bytes call, BlockRef at) {
     CallRequest request;
@@ -79,6 +116,22 @@ async::Task<base::Result<std::string>> ServiceManagerClient::get_service_uri(
 }
 
 async::Task<base::Result<types::EvmAddress>> ServiceManagerClient::get_service_manager(
+    types::EvmAddress handler) {
+    if (!reads_) {
+        co_return co_await look_up_manager(handler);
+    }
+    const auto shared = reads_->manager_of(handler);
+    co_return co_await shared->get([this, handler] { return look_up_manager(handler); });
+}
+
+async::Task<base::Result<std::uint64_t>> ServiceManagerClient::head() {
+    if (!reads_) {
+        co_return co_await client_.block_number();
+    }
+    co_return co_await reads_->head.get([this] { return client_.block_number(); });
+}
+
+async::Task<base::Result<types::EvmAddress>> ServiceManagerClient::look_up_manager(
     types::EvmAddress handler) {
     auto data = co_await read(handler, encode_call(fn::kGetServiceManager));
     if (!data.has_value()) {
@@ -124,11 +177,11 @@ ServiceManagerClient::operator_for_signing_key(types::EvmAddress manager,
 }
 
 async::Task<base::Result<std::uint32_t>> ServiceManagerClient::reference_block() {
-    auto head = co_await client_.block_number();
-    if (!head.has_value()) {
-        co_return prefixed("block_number_failed", "Block number", head.error());
+    const auto newest = co_await head();
+    if (!newest.has_value()) {
+        co_return prefixed("block_number_failed", "Block number", newest.error());
     }
-    const auto block = head.value() == 0 ? 0 : head.value() - 1;
+    const auto block = newest.value() == 0 ? 0 : newest.value() - 1;
     // The largest uint32 means "latest" to known registries.
     if (block >= std::numeric_limits<std::uint32_t>::max()) {
         co_return base::Error(
@@ -192,26 +245,6 @@ async::Task<base::Result<ValidateOutcome>> ServiceManagerClient::validate(
         co_return ValidateOutcome(ValidateWait{revert->info, std::move(text)});
     }
     co_return ValidateOutcome(ValidateRefused{revert->info, std::move(text)});
-}
-
-async::Task<base::Result<SimulateOutcome>> ServiceManagerClient::simulate(
-    types::EvmAddress handler, types::EvmAddress from, types::Envelope envelope,
-    SignatureData signatures) {
-    CallRequest request;
-    request.from = from;
-    request.to = handler;
-    request.data = encode_handle_signed_envelope(envelope, signatures);
-    auto outcome = co_await client_.call(std::move(request));
-    if (!outcome.has_value()) {
-        co_return prefixed("handler_call_failed", "EVM client", outcome.error());
-    }
-    if (auto* revert = std::get_if<Reverted>(&outcome.value())) {
-        if (revert->info.data.empty()) {
-            revert->info.text = revert->message;
-        }
-        co_return SimulateOutcome(HandlerRefused{std::move(revert->info)});
-    }
-    co_return SimulateOutcome();
 }
 
 }  // namespace wavs::chain_evm

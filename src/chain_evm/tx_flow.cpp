@@ -6,38 +6,104 @@
 #include <algorithm>
 
 namespace wavs::chain_evm {
+namespace {
 
-base::Result<Receipt> TxManager::Impl::conclude(Receipt receipt) const {
+/// Nodes behind one address do not know of a block at the same moment: how long a receipt may be
+/// missing although the nonce counts as used.
+constexpr auto kReceiptGrace = std::chrono::seconds(10);
+
+}  // namespace
+
+void TxManager::Impl::add_locked(SendingPtr sending) {
+    if (!sending->reference.empty()) {
+        by_reference[sending->reference] = sending;
+    }
+    open[sending->tx.nonce] = std::move(sending);
+}
+
+void TxManager::Impl::remove_locked(const Sending& sending) {
+    const auto by = by_reference.find(sending.reference);
+    if (by != by_reference.end() && by->second.get() == &sending) {
+        by_reference.erase(by);
+    }
+    const auto at = open.find(sending.tx.nonce);
+    if (at != open.end() && at->second.get() == &sending) {
+        open.erase(at);
+    }
+}
+
+void TxManager::Impl::forget(const Sending& sending) {
+    const std::lock_guard lock(mutex);
+    remove_locked(sending);
+}
+
+async::Task<base::Result<Mined>> TxManager::Impl::conclude(const Sending& sending,
+                                                           Receipt receipt) {
+    {
+        const std::lock_guard lock(mutex);
+        floor = floor ? std::optional(std::max(*floor, sending.tx.nonce + 1)) : floor;
+        remove_locked(sending);
+    }
+    Mined out;
+    journal.erase(out.settled, sending.tx.nonce);
     if (!receipt.success) {
-        return base::Error(
+        // Whoever tries again needs a new transaction.
+        WAVS_CO_TRY(co_await journal.commit(std::move(out.settled)));
+        co_return base::Error(
             base::ErrorKind::Invalid, "tx_reverted",
             fmt::format("Transaction Receipt: status 0, transaction {} in block {}, "
                         "gas used {}",
                         types::to_string(receipt.tx_hash), receipt.block_number, receipt.gas_used));
     }
-    return receipt;
+    out.receipt = std::move(receipt);
+    co_return out;
 }
 
-base::Error TxManager::Impl::nonce_taken(const Placed& placed) {
+async::Task<base::Result<Mined>> TxManager::Impl::nonce_taken(const Sending& sending) {
     {
         const std::lock_guard lock(mutex);
-        next_nonce.reset();
+        floor.reset();
+        remove_locked(sending);
     }
-    return {base::ErrorKind::Conflict, "tx_nonce_taken",
-            fmt::format("nonce {} of {} was used by a transaction that is not ours",
-                        placed.tx.nonce, types::to_checksum_string(address)),
-            "use this account for one node only"};
+    storage::Batch changes;
+    journal.erase(changes, sending.tx.nonce);
+    WAVS_CO_TRY(co_await journal.commit(std::move(changes)));
+    co_return base::Error(base::ErrorKind::Conflict, "tx_nonce_taken",
+                          fmt::format("nonce {} of {} was used by a transaction that is not ours",
+                                      sending.tx.nonce, types::to_checksum_string(address)),
+                          "use this account for one node only");
 }
 
 async::Task<base::Result<std::optional<Receipt>>> TxManager::Impl::find_receipt(
-    const Placed& placed) {
-    for (auto it = placed.attempts.rbegin(); it != placed.attempts.rend(); ++it) {
+    const Sending& sending) {
+    for (auto it = sending.attempts.rbegin(); it != sending.attempts.rend(); ++it) {
         WAVS_CO_TRY(auto receipt, co_await client.receipt(it->hash));
         if (receipt) {
             co_return receipt;
         }
     }
     co_return std::optional<Receipt>();
+}
+
+async::Task<base::Result<std::uint64_t>> TxManager::Impl::read_mined_count() {
+    WAVS_CO_TRY(const auto count, co_await client.transaction_count(address, BlockRef::latest()));
+    // Nobody follows what filled a gap.
+    const std::lock_guard lock(mutex);
+    for (auto it = open.begin(); it != open.end() && it->first < count;) {
+        const auto sending = (it++)->second;
+        if (sending->filler && !sending->followed) {
+            remove_locked(*sending);
+            if (auto erased = journal.erase_unsynced(sending->tx.nonce); !erased.has_value()) {
+                co_return std::move(erased.error());
+            }
+        }
+    }
+    co_return count;
+}
+
+// One question for all that are in flight: a receipt is looked for only when the nonce is used.
+async::Task<base::Result<std::uint64_t>> TxManager::Impl::mined_count() {
+    co_return co_await mined.get([this] { return read_mined_count(); });
 }
 
 async::Task<base::Result<void>> TxManager::Impl::wait_for_block() {
@@ -62,67 +128,111 @@ async::Task<base::Result<void>> TxManager::Impl::wait_for_block() {
     co_return base::ok();
 }
 
-async::Task<base::Result<void>> TxManager::Impl::unstick(const TxRequest& request, Placed& placed) {
-    WAVS_CO_TRY(auto mined, co_await client.transaction_count(address, BlockRef::latest()));
-    if (mined > placed.tx.nonce) {
-        WAVS_CO_TRY(auto late, co_await find_receipt(placed));
-        if (late) {
-            co_return base::ok();
-        }
-        co_return nonce_taken(placed);
+async::Task<base::Result<void>> TxManager::Impl::redeliver(Sending& sending) {
+    auto again = co_await client.send_raw(sending.attempts.back().raw);
+    const auto outcome = co_await judge(sending.attempts.back().hash, std::move(again));
+    sending.delivered = outcome.outcome == Delivery::Taken;
+    if (!sending.delivered) {
+        co_return *outcome.error;
     }
-    WAVS_CO_TRY(auto known, co_await client.transaction(placed.attempts.back().hash));
-    if (!known) {
-        // Forgotten by the node, not stuck: the same bytes again cost nothing.
-        auto again = co_await deliver(placed.attempts.back());
-        static_cast<void>(again);
-        co_return base::ok();
-    }
-    auto tx = placed.tx;
-    tx.fee = bump_fee(tx.fee);
-    if (auto allowed = check_fee(tx.fee); !allowed.has_value()) {
-        telemetry::log_failure(telemetry::Level::Warn, "chain_evm",
-                               "a stuck transaction is not replaced", allowed.error());
-        co_return base::ok();
-    }
-    auto replacement = sign(tx, *key);
-    WAVS_CO_TRY(co_await announce(request, replacement));
-    auto delivery = co_await deliver(replacement);
-    if (delivery.has_value() && delivery.value() == Delivery::Accepted) {
-        placed.attempts.push_back(std::move(replacement));
-    }
-    // Also when refused: the next replacement must offer more than this one.
-    placed.tx = std::move(tx);
     co_return base::ok();
 }
 
-async::Task<base::Result<Receipt>> TxManager::Impl::follow(const TxRequest& request,
-                                                           Placed placed) {
-    const InUse in_use(*this, placed.tx.nonce);
+// The transaction with the first nonce that is in no block holds up all others.
+async::Task<base::Result<void>> TxManager::Impl::clear_way(std::uint64_t nonce) {
+    SendingPtr first;
+    {
+        const std::lock_guard lock(mutex);
+        const auto found = open.find(nonce);
+        if (found != open.end()) {
+            if (found->second->followed) {
+                co_return base::ok();
+            }
+            first = found->second;
+            first->followed = true;
+        }
+    }
+    if (!first) {
+        co_return co_await fill_gaps();
+    }
+    const Claim claim(*this, first);
+    co_return co_await redeliver(*first);
+}
+
+async::Task<base::Result<void>> TxManager::Impl::replace(const OnSigned& on_signed,
+                                                         Sending& sending) {
+    auto tx = sending.tx;
+    tx.fee = bump_fee(tx.fee);
+    WAVS_CO_TRY(check_fee(tx.fee));
+    // Also when it is refused: the next replacement must offer more than this one.
+    sending.tx = tx;
+    sending.attempts.push_back(sign(tx, *key));
+    sending.delivered = false;
+    storage::Batch changes;
+    journal.put(changes, sending);
+    if (on_signed) {
+        changes.append(on_signed(sending.attempts.back()));
+    }
+    WAVS_CO_TRY(co_await journal.commit(std::move(changes)));
+    co_return co_await redeliver(sending);
+}
+
+async::Task<base::Result<bool>> TxManager::Impl::unstick(const OnSigned& on_signed,
+                                                         Sending& sending) {
+    WAVS_CO_TRY(const auto count, co_await client.transaction_count(address, BlockRef::latest()));
+    if (count > sending.tx.nonce) {
+        co_return false;
+    }
+    if (count < sending.tx.nonce) {
+        WAVS_CO_TRY(co_await clear_way(count));
+        co_return false;
+    }
+    WAVS_CO_TRY(const auto known, co_await client.transaction(sending.attempts.back().hash));
+    if (!known) {
+        // Forgotten by the node, not stuck: the same bytes again cost nothing.
+        if (auto again = co_await redeliver(sending); again.has_value()) {
+            co_return true;
+        }
+    }
+    WAVS_CO_TRY(co_await replace(on_signed, sending));
+    co_return true;
+}
+
+async::Task<base::Result<Mined>> TxManager::Impl::follow(OnSigned on_signed, SendingPtr sending) {
+    const Claim claim(*this, sending);
     auto since = clock.steady_now();
+    std::optional<base::SteadyTime> used_since;
     unsigned bumps = 0;
     while (true) {
-        auto receipt = co_await find_receipt(placed);
-        if (receipt.has_value() && receipt.value()) {
-            co_return conclude(std::move(*receipt.value()));
+        const auto count = co_await mined_count();
+        if (count.has_value() && count.value() > sending->tx.nonce) {
+            auto receipt = co_await find_receipt(*sending);
+            if (receipt.has_value() && receipt.value()) {
+                co_return co_await conclude(*sending, std::move(*receipt.value()));
+            }
+            used_since = used_since.value_or(clock.steady_now());
+            if (receipt.has_value() && clock.steady_now() - *used_since >= kReceiptGrace) {
+                co_return co_await nonce_taken(*sending);
+            }
+        } else if (!sending->delivered) {
+            static_cast<void>(co_await redeliver(*sending));
         }
         if (clock.steady_now() - since >= options.receipt_timeout) {
             if (bumps == options.max_bumps) {
-                const std::lock_guard lock(mutex);
-                next_nonce.reset();
                 co_return base::Error(base::ErrorKind::Timeout, "tx_stuck",
                                       fmt::format("no receipt for transaction {} with nonce {} "
                                                   "after {} replacements",
-                                                  types::to_string(placed.attempts.back().hash),
-                                                  placed.tx.nonce, bumps));
+                                                  types::to_string(sending->attempts.back().hash),
+                                                  sending->tx.nonce, bumps));
             }
-            ++bumps;
             since = clock.steady_now();
-            auto moved = co_await unstick(request, placed);
-            if (!moved.has_value() && moved.error().code() == base::ErrorCode("tx_nonce_taken")) {
-                co_return std::move(moved.error());
+            const auto moved = co_await unstick(on_signed, *sending);
+            if (!moved.has_value()) {
+                telemetry::log_failure(telemetry::Level::Warn, "chain_evm",
+                                       "a stuck transaction stays as it is", moved.error(),
+                                       {{"nonce", sending->tx.nonce}});
             }
-            continue;
+            bumps += moved.has_value() && !moved.value() ? 0 : 1;
         }
         WAVS_CO_TRY(co_await wait_for_block());
     }

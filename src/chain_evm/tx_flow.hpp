@@ -1,26 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "shared_read.hpp"
+#include "tx_journal.hpp"
 #include "wavs/async/one_shot.hpp"
+#include "wavs/base/fault.hpp"
 #include "wavs/chain_evm/tx_manager.hpp"
 
-#include <set>
+#include <deque>
+#include <map>
 
 namespace wavs::chain_evm {
 
 inline constexpr auto kSendRetry = std::chrono::milliseconds(100);
+/// How long what was read of the chain as a whole (fees, limits, counts) is taken for its state.
+inline constexpr auto kReadHolds = std::chrono::seconds(1);
+/// In one message to the chain's node.
+inline constexpr std::size_t kMaxBatch = 100;
+inline constexpr std::size_t kMaxBatchBytes = std::size_t{512} << 10;
 
-enum class Delivery : std::uint8_t { Accepted, BadNonce };
+/// What the chain asks of everybody's next transaction.
+struct Market {
+    FeeHistory history;
+    /// Of the latest block; none on a chain without one, which has `legacy_price` then.
+    std::optional<Wei> base_fee;
+    Wei legacy_price = 0;
+    std::optional<std::uint64_t> block_gas_limit;
+};
 
-/// A nonce of ours with everything that was sent for it, oldest first.
-struct Placed {
+/// A transaction that waits for its nonce and for the chain's node to take it. Changed by its
+/// owner, and by the holder of the nonces while it is in a batch.
+struct Outgoing {
     Transaction tx;
-    std::vector<SignedTransaction> attempts;
+    base::Bytes reference;
+    OnSigned on_signed;
+    /// It only fills a gap between nonces.
+    bool filler = false;
+    /// Under the manager's mutex.
+    bool queued = false;
+    /// A try has ended: `sending` or `failure` is set.
+    bool done = false;
+    SendingPtr sending;
+    std::optional<base::Error> failure;
+    bool may_retry = false;
+};
+using OutgoingPtr = std::shared_ptr<Outgoing>;
+
+enum class Delivery : std::uint8_t { Taken, NonceUsed, Refused, Unknown };
+struct Delivered {
+    Delivery outcome = Delivery::Taken;
+    std::optional<base::Error> error;
 };
 
 struct TxManager::Impl {
     Impl(Options manager_options, RpcClient rpc, std::shared_ptr<const crypto::SecretKey> secret,
-         const async::Executor& strand, async::Timers& t, base::Clock& c);
+         storage::Store& store, const async::Executor& strand, async::Timers& t, base::Clock& c);
 
     const Options options;
     RpcClient client;
@@ -29,52 +63,103 @@ struct TxManager::Impl {
     const async::Executor executor;
     async::Timers& timers;
     base::Clock& clock;
-    /// Held from choosing a nonce until the chain node has the transaction.
+    TxJournal journal;
+    SharedRead<Market> market;
+    SharedRead<std::uint64_t> mined;
+    /// Held from choosing nonces until the chain's node has answered.
     async::Mutex nonce_lock;
-    /// Of the holder of `nonce_lock`.
-    std::string last_refusal;
 
     std::mutex mutex;
-    /// None: to be asked from the chain.
-    std::optional<std::uint64_t> next_nonce;
-    /// Sent, without a receipt so far.
-    std::set<std::uint64_t> used;
+    /// No nonce below it is free; none: to be asked from the chain.
+    std::optional<std::uint64_t> floor;
+    /// Recorded, without a known end.
+    std::map<std::uint64_t, SendingPtr> open;
+    /// Of `open`; the one with the highest nonce, since an older one can only be left from a nonce
+    /// that somebody else used.
+    std::map<base::Bytes, SendingPtr> by_reference;
+    std::deque<OutgoingPtr> waiting;
+    std::map<types::EvmAddress, std::shared_ptr<SharedRead<bool>>> contracts;
     std::map<std::uint64_t, async::OneShot<bool>> head_waiters;
     std::uint64_t next_ticket = 0;
 
-    /// Frees the nonce's entry however its coroutine ends.
-    struct InUse {
-        InUse(Impl& owner, std::uint64_t taken) : impl(owner), nonce(taken) {}
-        InUse(const InUse&) = delete;
-        InUse& operator=(const InUse&) = delete;
-        ~InUse() {
+    /// Lets go of a transaction however the coroutine that follows it ends.
+    struct Claim {
+        Claim(Impl& owner, SendingPtr claimed) : impl(owner), sending(std::move(claimed)) {
             const std::lock_guard lock(impl.mutex);
-            impl.used.erase(nonce);
+            sending->followed = true;
+        }
+        Claim(const Claim&) = delete;
+        Claim& operator=(const Claim&) = delete;
+        ~Claim() {
+            const std::lock_guard lock(impl.mutex);
+            sending->followed = false;
         }
         Impl& impl;
-        std::uint64_t nonce;
+        SendingPtr sending;
     };
 
-    async::Task<base::Result<Receipt>> send(TxRequest request);
-    async::Task<base::Result<Receipt>> resume(JournaledTx journaled);
+    /// Takes an item out of the queue when its owner leaves.
+    struct InQueue {
+        InQueue(Impl& owner, OutgoingPtr queued) : impl(owner), item(std::move(queued)) {}
+        InQueue(const InQueue&) = delete;
+        InQueue& operator=(const InQueue&) = delete;
+        ~InQueue() {
+            const std::lock_guard lock(impl.mutex);
+            if (item->queued) {
+                std::erase(impl.waiting, item);
+            }
+        }
+        Impl& impl;
+        OutgoingPtr item;
+    };
 
-    async::Task<base::Result<std::uint64_t>> gas_limit(const TxRequest& request);
-    async::Task<base::Result<Fee>> fee(const TxRequest& request);
+    async::Task<base::Result<void>> take_over();
+    async::Task<base::Result<Mined>> send(TxRequest request);
+    async::Task<base::Result<std::optional<Mined>>> resume(base::Bytes reference,
+                                                           OnSigned on_signed);
+    /// For following; null when there is none, `tx_followed` when somebody does so already.
+    base::Result<SendingPtr> claim(const base::Bytes& reference);
+
+    async::Task<base::Result<bool>> has_code(types::EvmAddress contract);
+    async::Task<base::Result<Market>> read_market();
+    async::Task<base::Result<std::uint64_t>> gas_estimate(const TxRequest& request);
+    base::Result<std::uint64_t> limited_gas(std::uint64_t estimate, const TxRequest& request,
+                                            const Market& now) const;
+    base::Result<Fee> fee(const TxRequest& request, const Market& now) const;
     Fee capped(Fee fee, Wei base_fee) const;
     base::Result<void> check_fee(const Fee& fee) const;
-    async::Task<base::Result<std::uint64_t>> next_free_nonce();
-    async::Task<base::Result<void>> announce(const TxRequest& request, SignedTransaction tx);
-    async::Task<base::Result<Delivery>> deliver(SignedTransaction tx);
-    async::Task<base::Result<Placed>> place(const TxRequest& request, Transaction tx);
 
-    /// Until there is a receipt, replacing what is stuck.
-    async::Task<base::Result<Receipt>> follow(const TxRequest& request, Placed placed);
-    async::Task<base::Result<std::optional<Receipt>>> find_receipt(const Placed& placed);
-    /// Sends again or replaces; an error ends the waiting.
-    async::Task<base::Result<void>> unstick(const TxRequest& request, Placed& placed);
+    // tx_place.cpp: until the chain's node has it.
+    async::Task<base::Result<SendingPtr>> place(OutgoingPtr mine);
+    async::Task<base::Result<void>> take_turn(OutgoingPtr mine);
+    std::vector<OutgoingPtr> take_waiting();
+    async::Task<void> place_batch(std::vector<OutgoingPtr> batch);
+    async::Task<base::Result<void>> learn_floor();
+    async::Task<base::Result<void>> record(const std::vector<OutgoingPtr>& batch);
+    async::Task<std::optional<base::Error>> pass(base::FaultPoint point, std::size_t count);
+    async::Task<std::vector<Delivered>> deliver_all(std::vector<SendingPtr> sendings);
+    async::Task<Delivered> judge(types::Bytes32 hash, base::Result<types::Bytes32> answer);
+    void conclude_try(Outgoing& item, const Delivered& delivered);
+    /// Nonces below one of ours that nobody used would hold it up for ever.
+    async::Task<base::Result<void>> fill_gaps();
+    std::size_t gaps_locked() const;
+
+    // tx_flow.cpp: until there is a receipt.
+    async::Task<base::Result<Mined>> follow(OnSigned on_signed, SendingPtr sending);
+    async::Task<base::Result<std::uint64_t>> mined_count();
+    async::Task<base::Result<std::uint64_t>> read_mined_count();
+    async::Task<base::Result<std::optional<Receipt>>> find_receipt(const Sending& sending);
+    async::Task<base::Result<Mined>> conclude(const Sending& sending, Receipt receipt);
+    async::Task<base::Result<Mined>> nonce_taken(const Sending& sending);
+    void add_locked(SendingPtr sending);
+    void remove_locked(const Sending& sending);
+    void forget(const Sending& sending);
+    /// False when an earlier nonce holds it up.
+    async::Task<base::Result<bool>> unstick(const OnSigned& on_signed, Sending& sending);
+    async::Task<base::Result<void>> replace(const OnSigned& on_signed, Sending& sending);
+    async::Task<base::Result<void>> redeliver(Sending& sending);
+    async::Task<base::Result<void>> clear_way(std::uint64_t nonce);
     async::Task<base::Result<void>> wait_for_block();
-    base::Result<Receipt> conclude(Receipt receipt) const;
-    base::Error nonce_taken(const Placed& placed);
 };
 
 }  // namespace wavs::chain_evm

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/chain_evm/tx_manager.hpp"
-#include "wavs/async/fault.hpp"
 
 #include "tx_flow.hpp"
 #include "wavs/crypto/signature.hpp"
@@ -13,14 +12,11 @@ namespace {
 
 constexpr std::uint64_t kFeeBlocks = 10;
 constexpr unsigned kFeePercentile = 20;
+constexpr auto kContractHolds = std::chrono::seconds(10);
+/// Longer than anybody asks for a result again.
+constexpr std::uint64_t kOrphanNanos = 7ULL * 24 * 3600 * 1'000'000'000;
 
 base::Error with_prefix(base::Error error) { return std::move(error).with("EVM client"); }
-
-bool mentions(std::string_view text, std::string_view word) {
-    return std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
-               return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
-           }) != text.end();
-}
 
 Wei price_of(const Fee& fee) {
     const auto* legacy = std::get_if<LegacyFee>(&fee);
@@ -28,6 +24,18 @@ Wei price_of(const Fee& fee) {
 }
 
 Wei raised(Wei value) { return value + value / 8 + 1; }
+
+async::Task<base::Result<bool>> ask_code(RpcClient client, types::EvmAddress contract) {
+    WAVS_CO_TRY(const auto code, co_await client.code(contract));
+    co_return !code.empty();
+}
+
+base::Error estimate_reverted(const Reverted& revert) {
+    const bool may_pass = revert.info.revert_class == RevertClass::Wait;
+    return {may_pass ? base::ErrorKind::Unavailable : base::ErrorKind::Invalid,
+            "tx_estimate_failed",
+            fmt::format("No Transaction Receipt: {}: {}", revert.message, revert.info.text)};
+}
 
 }  // namespace
 
@@ -55,62 +63,107 @@ Fee bump_fee(const Fee& fee) {
 }
 
 TxManager::Impl::Impl(Options manager_options, RpcClient rpc,
-                      std::shared_ptr<const crypto::SecretKey> secret,
+                      std::shared_ptr<const crypto::SecretKey> secret, storage::Store& store,
                       const async::Executor& strand, async::Timers& t, base::Clock& c)
-    : options(manager_options),
+    : options(std::move(manager_options)),
       client(std::move(rpc)),
       key(std::move(secret)),
       address(crypto::address_of(crypto::public_key_of(*key))),
       executor(strand),
       timers(t),
       clock(c),
+      journal(store, options.chain, address),
+      market(clock, kReadHolds),
+      mined(clock, options.poll_interval / 2),
       nonce_lock(strand) {}
 
-async::Task<base::Result<std::uint64_t>> TxManager::Impl::gas_limit(const TxRequest& request) {
-    CallRequest call{address, request.to, request.data};
-    WAVS_CO_TRY(auto outcome, co_await client.estimate_gas(std::move(call)));
-    if (const auto* revert = std::get_if<Reverted>(&outcome)) {
-        co_return base::Error(
-            base::ErrorKind::Invalid, "tx_estimate_failed",
-            fmt::format("No Transaction Receipt: {}: {}", revert->message, revert->info.text));
-    }
-    const auto estimate = std::get<std::uint64_t>(outcome);
-    auto limit = estimate + estimate / 4;
-    for (const auto& [most, name] : {std::pair(request.max_gas, "max_gas"),
-                                     std::pair(options.max_gas_per_tx, "max_gas_per_tx")}) {
-        if (most && estimate > *most) {
-            co_return base::Error(
-                base::ErrorKind::Denied, "tx_max_gas",
-                fmt::format("estimated gas {} is above {} {}", estimate, name, *most),
-                "raise that limit, or make the handler cheaper");
+async::Task<base::Result<bool>> TxManager::Impl::has_code(types::EvmAddress contract) {
+    std::shared_ptr<SharedRead<bool>> read;
+    {
+        const std::lock_guard lock(mutex);
+        auto& slot = contracts[contract];
+        if (!slot) {
+            slot = std::make_shared<SharedRead<bool>>(clock, kContractHolds);
         }
-        limit = std::min(limit, most.value_or(limit));
+        read = slot;
     }
-    co_return limit;
+    co_return co_await read->get([this, contract] { return ask_code(client, contract); });
 }
 
-async::Task<base::Result<Fee>> TxManager::Impl::fee(const TxRequest& request) {
-    if (request.gas_price) {
-        co_return Fee(LegacyFee{*request.gas_price});
-    }
-    FeeHistory history;
-    // A chain without the method is not a failure: the header tells the base fee as well.
+async::Task<base::Result<Market>> TxManager::Impl::read_market() {
+    Market out;
+    // A chain without a method is not a failure: the header tells the base fee as well.
     if (auto got = co_await client.fee_history(kFeeBlocks, kFeePercentile); got.has_value()) {
-        history = std::move(got.value());
+        out.history = std::move(got.value());
     } else if (got.error().code() != base::ErrorCode("rpc_error")) {
         co_return std::move(got.error());
     }
-    const auto count = history.base_fees.size();
-    Wei base_fee = count >= 2 ? history.base_fees[count - 2] : 0;
-    if (base_fee == 0) {
-        WAVS_CO_TRY(auto header, co_await client.block(BlockRef::latest()));
-        if (!header || !header->base_fee) {
-            WAVS_CO_TRY(auto price, co_await client.gas_price());
-            co_return Fee(LegacyFee{price});
-        }
-        base_fee = *header->base_fee;
+    const auto count = out.history.base_fees.size();
+    if (count >= 2 && out.history.base_fees[count - 2] != 0) {
+        out.base_fee = out.history.base_fees[count - 2];
     }
-    co_return capped(choose_fee(history, base_fee), base_fee);
+    auto header = co_await client.block(BlockRef::latest());
+    if (!header.has_value() &&
+        (!out.base_fee || header.error().code() != base::ErrorCode("rpc_error"))) {
+        co_return std::move(header.error());
+    }
+    if (header.has_value() && header.value()) {
+        out.block_gas_limit = header.value()->gas_limit;
+        if (!out.base_fee) {
+            out.base_fee = header.value()->base_fee;
+        }
+    }
+    if (!out.base_fee) {
+        WAVS_CO_TRY(out.legacy_price, co_await client.gas_price());
+    }
+    co_return out;
+}
+
+async::Task<base::Result<std::uint64_t>> TxManager::Impl::gas_estimate(const TxRequest& request) {
+    CallRequest call{address, request.to, request.data};
+    WAVS_CO_TRY(auto outcome, co_await client.estimate_gas(std::move(call)));
+    if (const auto* revert = std::get_if<Reverted>(&outcome)) {
+        co_return estimate_reverted(*revert);
+    }
+    co_return std::get<std::uint64_t>(outcome);
+}
+
+base::Result<std::uint64_t> TxManager::Impl::limited_gas(std::uint64_t estimate,
+                                                         const TxRequest& request,
+                                                         const Market& now) const {
+    struct Bound {
+        std::optional<std::uint64_t> most;
+        base::ErrorCode code;
+        std::string_view name;
+    };
+    auto limit = estimate + estimate / 4;
+    for (const auto& bound :
+         {Bound{request.max_gas, "tx_max_gas", "max_gas"},
+          Bound{options.max_gas_per_tx, "tx_max_gas_per_tx", "max_gas_per_tx"},
+          Bound{now.block_gas_limit, "tx_block_gas", "the gas limit of a block"}}) {
+        if (bound.most && estimate > *bound.most) {
+            return base::Error(
+                base::ErrorKind::Denied, bound.code,
+                fmt::format("estimated gas {} for {} is above {} {}", estimate,
+                            types::to_checksum_string(request.to), bound.name, *bound.most),
+                "raise that limit, or make the handler cheaper");
+        }
+        limit = std::min(limit, bound.most.value_or(limit));
+    }
+    return limit;
+}
+
+base::Result<Fee> TxManager::Impl::fee(const TxRequest& request, const Market& now) const {
+    Fee out;
+    if (request.gas_price) {
+        out = LegacyFee{*request.gas_price};
+    } else if (!now.base_fee) {
+        out = LegacyFee{now.legacy_price};
+    } else {
+        out = capped(choose_fee(now.history, *now.base_fee), *now.base_fee);
+    }
+    WAVS_TRY(check_fee(out));
+    return out;
 }
 
 // The cap takes from the reserve for rising base fees first; what the next block asks for must
@@ -136,178 +189,137 @@ base::Result<void> TxManager::Impl::check_fee(const Fee& fee) const {
     return base::ok();
 }
 
-async::Task<base::Result<std::uint64_t>> TxManager::Impl::next_free_nonce() {
-    {
+async::Task<base::Result<void>> TxManager::Impl::take_over() {
+    WAVS_CO_TRY(const auto recorded, journal.load());
+    if (recorded.empty()) {
+        co_return base::ok();
+    }
+    WAVS_CO_TRY(const auto count, co_await client.transaction_count(address, BlockRef::latest()));
+    const auto now = clock.wall_now().nanos;
+    std::vector<SendingPtr> again;
+    for (const auto& sending : recorded) {
+        const bool in_a_block = sending->tx.nonce < count;
+        if (in_a_block && now - std::min(now, sending->signed_at.nanos) > kOrphanNanos) {
+            WAVS_CO_TRY(journal.erase_unsynced(sending->tx.nonce));
+            continue;
+        }
+        if (!in_a_block) {
+            again.push_back(sending);
+        }
         const std::lock_guard lock(mutex);
-        if (next_nonce) {
-            co_return *next_nonce;
+        add_locked(sending);
+    }
+    telemetry::log_info("chain_evm", "transactions from before the start are followed",
+                        {{"account", types::to_checksum_string(address)},
+                         {"recorded", recorded.size()},
+                         {"sent again", again.size()}});
+    for (std::size_t i = 0; i < again.size(); i += kMaxBatch) {
+        const std::vector<SendingPtr> some(
+            again.begin() + static_cast<std::ptrdiff_t>(i),
+            again.begin() + static_cast<std::ptrdiff_t>(std::min(i + kMaxBatch, again.size())));
+        // What is not taken now is sent again by who follows it.
+        const auto outcomes = co_await deliver_all(some);
+        for (std::size_t n = 0; n < some.size(); ++n) {
+            some[n]->delivered = outcomes[n].outcome == Delivery::Taken;
         }
-    }
-    WAVS_CO_TRY(auto pending, co_await client.transaction_count(address, BlockRef::pending()));
-    const std::lock_guard lock(mutex);
-    // A node that has not seen our last ones yet must not make us use their nonces again.
-    next_nonce = used.empty() ? pending : std::max(pending, *used.rbegin() + 1);
-    co_return *next_nonce;
-}
-
-async::Task<base::Result<Delivery>> TxManager::Impl::deliver(SignedTransaction tx) {
-    WAVS_CO_FAULT(timers, base::FaultPoint::BeforeSend);
-    auto sent = co_await client.send_raw(tx.raw);
-    if (sent.has_value()) {
-        WAVS_CO_FAULT(timers, base::FaultPoint::AfterSend);
-        co_return Delivery::Accepted;
-    }
-    const auto& text = sent.error().message();
-    const bool refused = sent.error().code() == base::ErrorCode("rpc_error");
-    if (refused && (mentions(text, "already known") || mentions(text, "known transaction") ||
-                    mentions(text, "already imported") || mentions(text, "already exists"))) {
-        co_return Delivery::Accepted;
-    }
-    const bool nonce = mentions(text, "nonce") || mentions(text, "replacement transaction under");
-    if (!refused || nonce) {
-        // The answer may have been lost, or belong to our own earlier try.
-        auto known = co_await client.transaction(tx.hash);
-        if (known.has_value() && known.value()) {
-            co_return Delivery::Accepted;
-        }
-    }
-    if (refused && nonce) {
-        last_refusal = text;
-        co_return Delivery::BadNonce;
-    }
-    co_return std::move(sent.error());
-}
-
-async::Task<base::Result<void>> TxManager::Impl::announce(const TxRequest& request,
-                                                          SignedTransaction tx) {
-    if (request.on_signed) {
-        co_return co_await request.on_signed(std::move(tx));
     }
     co_return base::ok();
 }
 
-async::Task<base::Result<Placed>> TxManager::Impl::place(const TxRequest& request, Transaction tx) {
-    WAVS_CO_TRY(auto guard, co_await nonce_lock.lock());
-    std::optional<SignedTransaction> ready;
-    std::string reason;
-    bool unknown = false;
-    for (unsigned attempt = 0; attempt < options.max_send_tries; ++attempt) {
-        if (attempt > 0) {
-            WAVS_CO_TRY(co_await timers.sleep_for(kSendRetry * (1U << (attempt - 1))));
-        }
-        WAVS_CO_TRY(tx.nonce, co_await next_free_nonce());
-        if (!ready || ready->nonce != tx.nonce) {
-            ready = sign(tx, *key);
-            WAVS_CO_TRY(co_await announce(request, *ready));
-        }
-        auto delivery = co_await deliver(*ready);
-        if (delivery.has_value() && delivery.value() == Delivery::Accepted) {
-            const std::lock_guard lock(mutex);
-            next_nonce = tx.nonce + 1;
-            used.insert(tx.nonce);
-            co_return Placed{std::move(tx), {*ready}};
-        }
-        reason = delivery.has_value() ? last_refusal : delivery.error().message();
-        unknown = !delivery.has_value() && delivery.error().code() != base::ErrorCode("rpc_error");
-        if (!unknown) {
-            // The nonce was not used up; the chain says which one is next.
-            const std::lock_guard lock(mutex);
-            next_nonce.reset();
-        }
-    }
+base::Result<SendingPtr> TxManager::Impl::claim(const base::Bytes& reference) {
     const std::lock_guard lock(mutex);
-    next_nonce.reset();
-    const auto code =
-        unknown ? base::ErrorCode("tx_send_unknown") : base::ErrorCode("tx_send_failed");
-    co_return base::Error(base::ErrorKind::Unavailable, code,
-                          fmt::format("Send Transaction Error: {}", reason));
+    const auto found = by_reference.find(reference);
+    if (found == by_reference.end()) {
+        return SendingPtr();
+    }
+    if (found->second->followed) {
+        return base::Error(base::ErrorKind::Conflict, "tx_followed",
+                           "the transaction for this is on its way already");
+    }
+    found->second->followed = true;
+    return found->second;
 }
 
-async::Task<base::Result<Receipt>> TxManager::Impl::send(TxRequest request) {
-    WAVS_CO_TRY(auto code, co_await client.code(request.to));
-    if (code.empty()) {
+async::Task<base::Result<Mined>> TxManager::Impl::send(TxRequest request) {
+    WAVS_CO_TRY(auto known, claim(request.reference));
+    if (known) {
+        co_return co_await follow(std::move(request.on_signed), std::move(known));
+    }
+    WAVS_CO_TRY(const bool is_contract, co_await has_code(request.to));
+    if (!is_contract) {
         co_return base::Error(
             base::ErrorKind::Invalid, "tx_not_a_contract",
             "Address is not a contract: " + types::to_checksum_string(request.to));
     }
-    Transaction tx;
-    tx.chain_id = options.chain_id;
-    tx.to = request.to;
-    tx.data = request.data;
-    auto gas = co_await gas_limit(request);
-    if (!gas.has_value()) {
-        const bool transport = gas.error().code() == base::ErrorCode("rpc_error");
-        co_return transport ? std::move(gas.error()).with("No Transaction Receipt")
-                            : std::move(gas.error());
+    auto estimate = co_await gas_estimate(request);
+    if (!estimate.has_value()) {
+        const bool refused = estimate.error().code() == base::ErrorCode("rpc_error");
+        co_return refused ? std::move(estimate.error()).with("No Transaction Receipt")
+                          : std::move(estimate.error());
     }
-    tx.gas_limit = gas.value();
-    WAVS_CO_TRY(tx.fee, co_await fee(request));
-    WAVS_CO_TRY(check_fee(tx.fee));
-    WAVS_CO_TRY(auto placed, co_await place(request, std::move(tx)));
-    co_return co_await follow(request, std::move(placed));
+    WAVS_CO_TRY(const auto now, co_await market.get([this] { return read_market(); }));
+    auto item = std::make_shared<Outgoing>();
+    item->tx.chain_id = options.chain_id;
+    item->tx.to = request.to;
+    item->tx.data = std::move(request.data);
+    WAVS_CO_TRY(item->tx.gas_limit, limited_gas(estimate.value(), request, now));
+    WAVS_CO_TRY(item->tx.fee, fee(request, now));
+    item->reference = std::move(request.reference);
+    item->on_signed = request.on_signed;
+    WAVS_CO_TRY(auto sending, co_await place(std::move(item)));
+    co_return co_await follow(std::move(request.on_signed), std::move(sending));
 }
 
-async::Task<base::Result<Receipt>> TxManager::Impl::resume(JournaledTx journaled) {
-    if (journaled.attempts.empty()) {
-        co_return base::Error(base::ErrorKind::Bug, "tx_invalid", "nothing was journaled");
+async::Task<base::Result<std::optional<Mined>>> TxManager::Impl::resume(base::Bytes reference,
+                                                                        OnSigned on_signed) {
+    WAVS_CO_TRY(auto known, claim(reference));
+    if (!known) {
+        co_return std::optional<Mined>();
     }
-    Placed placed;
-    WAVS_CO_TRY(placed.tx, parse_signed(journaled.attempts.back().raw));
-    placed.attempts = std::move(journaled.attempts);
-    {
-        const std::lock_guard lock(mutex);
-        used.insert(placed.tx.nonce);
-        if (next_nonce && *next_nonce <= placed.tx.nonce) {
-            next_nonce = placed.tx.nonce + 1;
-        }
-    }
-    const InUse in_use(*this, placed.tx.nonce);
-    WAVS_CO_TRY(auto known, co_await find_receipt(placed));
-    if (known) {
-        co_return conclude(std::move(*known));
-    }
-    WAVS_CO_TRY(auto mined, co_await client.transaction_count(address, BlockRef::latest()));
-    if (mined > placed.tx.nonce) {
-        co_return nonce_taken(placed);
-    }
-    WAVS_CO_TRY(auto delivery, co_await deliver(placed.attempts.back()));
-    if (delivery == Delivery::BadNonce) {
-        WAVS_CO_TRY(mined, co_await client.transaction_count(address, BlockRef::latest()));
-        if (mined > placed.tx.nonce) {
-            co_return nonce_taken(placed);
-        }
-    }
-    co_return co_await follow(journaled.request, std::move(placed));
+    WAVS_CO_TRY(auto done, co_await follow(std::move(on_signed), std::move(known)));
+    co_return std::optional<Mined>(std::move(done));
 }
 
 TxManager::TxManager(Options options, RpcClient client,
-                     std::shared_ptr<const crypto::SecretKey> key, async::Executor executor,
-                     async::Timers& timers, base::Clock& clock)
-    : impl_(std::make_shared<Impl>(options, std::move(client), std::move(key), executor, timers,
-                                   clock)) {}
+                     std::shared_ptr<const crypto::SecretKey> key, storage::Store& store,
+                     async::Executor executor, async::Timers& timers, base::Clock& clock)
+    : impl_(std::make_shared<Impl>(std::move(options), std::move(client), std::move(key), store,
+                                   executor, timers, clock)) {}
 TxManager::~TxManager() = default;
 
 const types::EvmAddress& TxManager::address() const { return impl_->address; }
 
-async::Task<base::Result<Receipt>> TxManager::send(TxRequest request) {
+async::Task<base::Result<void>> TxManager::open() {
     auto impl = impl_;
-    auto receipt = co_await impl->send(std::move(request));
-    if (!receipt.has_value()) {
-        co_return with_prefix(std::move(receipt.error()));
+    auto done = co_await impl->take_over();
+    if (!done.has_value()) {
+        co_return with_prefix(std::move(done.error()));
     }
-    co_return receipt;
+    co_return done;
 }
 
-async::Task<base::Result<Receipt>> TxManager::resume(JournaledTx journaled) {
+async::Task<base::Result<Mined>> TxManager::send(TxRequest request) {
     auto impl = impl_;
-    auto receipt = co_await impl->resume(std::move(journaled));
-    if (!receipt.has_value()) {
-        co_return with_prefix(std::move(receipt.error()));
+    auto done = co_await impl->send(std::move(request));
+    if (!done.has_value()) {
+        co_return with_prefix(std::move(done.error()));
     }
-    co_return receipt;
+    co_return done;
+}
+
+async::Task<base::Result<std::optional<Mined>>> TxManager::resume(base::Bytes reference,
+                                                                  OnSigned on_signed) {
+    auto impl = impl_;
+    auto done = co_await impl->resume(std::move(reference), std::move(on_signed));
+    if (!done.has_value()) {
+        co_return with_prefix(std::move(done.error()));
+    }
+    co_return done;
 }
 
 void TxManager::on_head() {
+    impl_->market.forget();
+    impl_->mined.forget();
     const std::lock_guard lock(impl_->mutex);
     for (const auto& [ticket, waiter] : impl_->head_waiters) {
         waiter.set(true);
@@ -317,7 +329,7 @@ void TxManager::on_head() {
 
 std::size_t TxManager::in_flight() const {
     const std::lock_guard lock(impl_->mutex);
-    return impl_->used.size();
+    return impl_->open.size();
 }
 
 }  // namespace wavs::chain_evm

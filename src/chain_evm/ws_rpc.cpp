@@ -5,6 +5,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <deque>
+
 namespace wavs::chain_evm {
 namespace {
 
@@ -100,6 +102,11 @@ async::Task<base::Result<RpcReply>> WsRpc::call(std::string method, std::string 
     const PendingCall registration(pending_, id);
     const auto socket = socket_;
     WAVS_CO_TRY(co_await socket->send(request_text(id, method, params)));
+    co_return co_await wait_reply(slot, std::move(method), limit);
+}
+
+async::Task<base::Result<RpcReply>> WsRpc::wait_reply(async::OneShot<base::Result<RpcReply>> slot,
+                                                      std::string method, base::Duration limit) {
     while (true) {
         auto waiting = await_reply(slot, method);
         auto reply = co_await async::with_timeout(timers_, limit, endpoint_ + ": " + method,
@@ -113,7 +120,46 @@ async::Task<base::Result<RpcReply>> WsRpc::call(std::string method, std::string 
     }
 }
 
+async::Task<std::vector<base::Result<RpcReply>>> WsRpc::call_in_order(
+    std::string method, std::vector<std::string> params, base::Duration limit) {
+    const auto self = shared_from_this();
+    std::vector<base::Result<RpcReply>> out;
+    if (closed_) {
+        out.assign(params.size(), link_closed(endpoint_));
+        co_return out;
+    }
+    const auto first = next_id_;
+    next_id_ += params.size();
+    std::deque<PendingCall<decltype(pending_)>> registrations;
+    std::vector<async::OneShot<base::Result<RpcReply>>> slots;
+    for (std::size_t i = 0; i < params.size(); ++i) {
+        slots.emplace_back(executor_);
+        pending_.emplace(first + i, slots.back());
+        registrations.emplace_back(pending_, first + i);
+    }
+    const auto socket = socket_;
+    if (auto sent = co_await socket->send(batch_text(first, method, params)); !sent.has_value()) {
+        out.assign(params.size(), std::move(sent).error());
+        co_return out;
+    }
+    // One limit for all: what did not come with the others does not come.
+    auto left = limit;
+    for (const auto& slot : slots) {
+        out.push_back(co_await wait_reply(slot, method, left));
+        if (!out.back().has_value()) {
+            left = base::Duration::zero();
+        }
+    }
+    co_return out;
+}
+
 std::optional<Notification> WsRpc::dispatch(const json::Value& message) {
+    if (message.is_array()) {
+        for (const auto& item : message.items()) {
+            static_cast<void>(dispatch(item));
+        }
+        return std::nullopt;
+    }
     if (auto notification = read_notification(message)) {
         return notification;
     }

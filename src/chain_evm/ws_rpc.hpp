@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace wavs::chain_evm {
 
@@ -37,6 +38,11 @@ public:
     async::Task<base::Result<RpcReply>> call(std::string method, std::string params,
                                              base::Duration limit);
 
+    /// The same for one method several times, in one message; the node gets them in this order.
+    async::Task<std::vector<base::Result<RpcReply>>> call_in_order(std::string method,
+                                                                   std::vector<std::string> params,
+                                                                   base::Duration limit);
+
     /// Reads one message: completes the call it answers, or returns it when it is a notification.
     /// Anything else is logged and skipped.
     async::Task<base::Result<std::optional<Notification>>> read_one();
@@ -54,6 +60,8 @@ private:
     WsRpc(std::unique_ptr<net::WsClient> socket, async::Timers& timers, std::string endpoint,
           const async::Executor& executor);
     static async::Task<void> read_all(std::weak_ptr<WsRpc> self);
+    async::Task<base::Result<RpcReply>> wait_reply(async::OneShot<base::Result<RpcReply>> slot,
+                                                   std::string method, base::Duration limit);
     std::optional<Notification> dispatch(const json::Value& message);
     void fail_all();
 

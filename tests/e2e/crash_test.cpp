@@ -74,7 +74,7 @@ TEST_F(Crash, kill_at_every_fault_point_loses_and_repeats_nothing) {
     begin();
     for (const std::string point :
          {"after_accept:2", "after_run:2", "after_sign:2", "before_send:2", "after_send:2",
-          "after_receipt:2", "commit:30", "worker:2", "batches:2", "follow:2"}) {
+          "after_receipt:2", "commit:15", "worker:2", "batches:2", "follow:2"}) {
         SCOPED_TRACE(point);
         restart_with(point + ":kill");
         for (int i = 0; i < 10; ++i) {

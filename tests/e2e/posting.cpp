@@ -13,14 +13,6 @@ async::Task<base::Result<std::shared_ptr<aggregator::Target>>> give(
     co_return target;
 }
 
-async::Task<base::Result<void>> submit_all(aggregator::Aggregator& aggregator,
-                                           std::vector<types::ResultRecord> results) {
-    for (auto& one : results) {
-        aggregator.submit(std::move(one));
-    }
-    co_return base::ok();
-}
-
 async::Task<bool> stop_now(aggregator::Aggregator& aggregator) {
     static_cast<void>(co_await aggregator.stop(std::chrono::seconds(5)));
     co_return true;
@@ -132,8 +124,9 @@ void Posting::restart() {
     types::EvmChainConfig config;
     config.http_endpoint = proxy_server_->url();
     const types::NamedChainConfig named{"31337", config};
-    const chain_evm::ChainContext context{
-        pipeline_.io(), {timers_, clock_, resolver_, {}, {}}, pipeline_http_, random_, nullptr};
+    const chain_evm::ChainContext context{pipeline_.io(), {timers_, clock_, resolver_, {}, {}},
+                                          pipeline_http_, random_,
+                                          nullptr,        store_.get()};
     chain_ = chain_evm::EvmChain::make(cli::Devnet::chain(), named, context, *events_).value();
     target_ = std::make_shared<aggregator::EvmTarget>(*chain_, wallet_);
     aggregator::AggregatorDeps deps{
@@ -170,22 +163,43 @@ types::ResultRecord Posting::result(std::uint64_t trigger_id) const {
 }
 
 void Posting::submit(std::uint64_t first, std::uint64_t count) {
-    std::vector<types::ResultRecord> results;
+    storage::Batch batch;
     for (auto id = first; id < first + count; ++id) {
-        results.push_back(result(id));
+        aggregator::put(batch, result(id));
     }
-    must(submit_all(*aggregator_, std::move(results)));
+    must(store_->commit(std::move(batch)));
+    resubmit(first, count);
+}
+
+void Posting::resubmit(std::uint64_t first, std::uint64_t count) {
+    for (auto id = first; id < first + count; ++id) {
+        aggregator_->resume(service_->id, id, 0);
+    }
+}
+
+void Posting::use_nonce_elsewhere() {
+    auto rpc = devnet_->anvil().rpc();
+    const auto payer = crypto::address_of(crypto::public_key_of(*wallet_));
+    chain_evm::Transaction tx;
+    tx.chain_id = 31337;
+    tx.nonce = must(rpc.transaction_count(payer, chain_evm::BlockRef::pending()));
+    tx.fee = chain_evm::LegacyFee{3'000'000'000};
+    tx.gas_limit = 21'000;
+    tx.to = payer;
+    must(rpc.send_raw(chain_evm::sign(tx, *wallet_).raw));
+    must(devnet_->anvil().mine());
+}
+
+types::ResultRecord Posting::stored(std::uint64_t trigger_id) const {
+    const auto bytes =
+        store_->get(storage::Keyspace::Results, types::result_key(trigger_id, 0)).value();
+    return types::decode_result_record(bytes.value()).value();
 }
 
 std::size_t Posting::burned(std::uint64_t first, std::uint64_t count) {
     std::size_t out = 0;
     for (auto id = first; id < first + count; ++id) {
-        const auto bytes =
-            store_->get(storage::Keyspace::Results, types::result_key(id, 0)).value();
-        out +=
-            bytes && types::decode_result_record(*bytes).value().state == types::ResultState::Burned
-                ? 1
-                : 0;
+        out += stored(id).state == types::ResultState::Burned ? 1 : 0;
     }
     return out;
 }

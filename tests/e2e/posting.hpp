@@ -47,10 +47,15 @@ protected:
     void start_posting(std::vector<std::string> anvil_args = {});
     void crash();
     void restart();
-    /// Hands over `count` results with trigger ids from `first` on, all at once.
+    /// Stores and hands over `count` results with trigger ids from `first` on, all at once.
     void submit(std::uint64_t first, std::uint64_t count);
+    /// Hands over what is stored of them, as a start does.
+    void resubmit(std::uint64_t first, std::uint64_t count);
+    /// A transaction of the same account that is not ours, in a block.
+    void use_nonce_elsewhere();
     types::ResultRecord result(std::uint64_t trigger_id) const;
-    /// The states of those results as stored.
+    types::ResultRecord stored(std::uint64_t trigger_id) const;
+    /// How many of those results are stored as posted.
     std::size_t burned(std::uint64_t first, std::uint64_t count);
 
     struct Sent {

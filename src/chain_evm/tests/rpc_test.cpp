@@ -233,5 +233,63 @@ TEST_F(HealthTest, a_dead_websocket_is_named_without_its_key) {
     EXPECT_EQ(health.endpoints.count("ws://127.0.0.1:1"), 1U);
 }
 
+async::Task<void> validate_into(ServiceManagerClient managers, std::size_t& reached) {
+    auto outcome = co_await managers.validate(kHandler, types::Envelope(), {});
+    reached +=
+        outcome.has_value() && std::holds_alternative<QuorumReached>(outcome.value()) ? 1 : 0;
+}
+
+TEST_F(RpcTest, what_many_submissions_ask_at_once_is_asked_once) {
+    contracts("\"result\":\"0x\"");
+    ServiceManagerClient managers(client(), clock_);
+    std::size_t reached = 0;
+    const auto validate_many = [&](std::size_t count) {
+        reached = 0;
+        async::TaskGroup group(context_.get_executor(), "validate");
+        for (std::size_t i = 0; i < count; ++i) {
+            group.spawn("validate", validate_into(managers, reached));
+        }
+        run_until([&] { return reached == count; });
+    };
+    validate_many(50);
+    EXPECT_EQ(node_.count("eth_blockNumber"), 1U);
+    EXPECT_EQ(node_.count("eth_getCode"), 1U);
+    EXPECT_EQ(node_.count("eth_call"), 51U);
+    validate_many(1);
+    EXPECT_EQ(node_.count("eth_blockNumber"), 1U);
+    managers.on_head();
+    validate_many(1);
+    EXPECT_EQ(node_.count("eth_blockNumber"), 2U);
+    EXPECT_EQ(node_.count("eth_getCode"), 2U);
+    clock_.advance(seconds(1));
+    validate_many(1);
+    EXPECT_EQ(node_.count("eth_blockNumber"), 3U);
+}
+
+TEST_F(RpcTest, a_batch_is_read_by_ids_and_what_is_missing_is_an_error_of_its_own) {
+    std::size_t calls = 0;
+    node_.answers["eth_sendRawTransaction"] = [&calls](const std::string& params) {
+        ++calls;
+        if (params.find("0x02") != std::string::npos) {
+            return std::string(R"("error":{"code":-32000,"message":"underpriced"})");
+        }
+        if (params.find("0x03") != std::string::npos) {
+            return std::string(R"("strange":1)");
+        }
+        return fmt::format(R"("result":"0x{:0>64}")", params.substr(4, 2));
+    };
+    const auto sent = run(client().send_raw_in_order({{1}, {2}, {3}, {4}}));
+    ASSERT_EQ(sent.size(), 4U);
+    EXPECT_EQ(node_.batches, 1U);
+    EXPECT_EQ(sent[0].value().array()[31], 1);
+    EXPECT_EQ(sent[1].error().code(), base::ErrorCode("rpc_error"));
+    EXPECT_EQ(sent[2].error().code(), base::ErrorCode("rpc_invalid_response"));
+    EXPECT_EQ(sent[3].value().array()[31], 4);
+    // A node that takes one request a message is asked so from then on.
+    node_.take_batches = false;
+    EXPECT_TRUE(run(client().send_raw_in_order({{1}, {4}}))[1].has_value());
+    EXPECT_EQ(calls, 6U);
+}
+
 }  // namespace
 }  // namespace wavs::chain_evm

@@ -1,125 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "evm_fixture.hpp"
-
-#include "wavs/chain_evm/transaction.hpp"
-#include "wavs/chain_evm/tx_manager.hpp"
-#include "wavs/crypto/signature.hpp"
-#include "wavs/hash/hash.hpp"
-
-#include <map>
+#include "tx_fixture.hpp"
 
 namespace wavs::chain_evm {
 namespace {
 
 using std::chrono::seconds;
 using testing::address;
-using testing::ScriptedTest;
-
-// A chain in a box: one account, a pool, blocks made by the test.
-class TxTest : public ScriptedTest {
-protected:
-    void SetUp() override {
-        ScriptedTest::SetUp();
-        node_.result("eth_getCode", "\"0x60\"");
-        node_.result("eth_estimateGas", "\"0x186a0\"");
-        node_.result("eth_feeHistory", R"({"baseFeePerGas":["0x64","0x50"],"reward":[["0x0"]]})");
-        node_.answers["eth_getTransactionCount"] = [this](const std::string& params) {
-            const bool pending = params.find("pending") != std::string::npos;
-            return fmt::format("\"result\":\"{}\"",
-                               quantity(pending ? mined_ + pool_.size() : mined_));
-        };
-        node_.answers["eth_sendRawTransaction"] = [this](const std::string& params) {
-            return accept(params);
-        };
-        node_.answers["eth_getTransactionReceipt"] = [this](const std::string& params) {
-            return receipt(params.substr(2, 66));
-        };
-        node_.answers["eth_getTransactionByHash"] = [this](const std::string& params) {
-            return known(params.substr(2, 66));
-        };
-        TxManager::Options options;
-        options.chain_id = 31337;
-        make(options);
-    }
-    void make(TxManager::Options options) {
-        manager_ = std::make_unique<TxManager>(options, client(), testing::key(0),
-                                               context_.get_executor(), timers_, clock_);
-    }
-    std::string accept(const std::string& params) {
-        if (!refusals_.empty()) {
-            const auto text = refusals_.front();
-            refusals_.erase(refusals_.begin());
-            return fmt::format(R"("error":{{"code":-32000,"message":"{}"}})", text);
-        }
-        const auto raw = testing::bytes(params.substr(2, params.size() - 4));
-        const auto tx = parse_signed(raw).value();
-        const auto hash = base::hex0x(hash::keccak256(raw));
-        if (const auto old = pool_.find(tx.nonce); old != pool_.end()) {
-            replaced_.push_back(old->second.first);
-        }
-        pool_[tx.nonce] = {hash, tx};
-        return fmt::format("\"result\":\"{}\"", hash);
-    }
-    std::string receipt(const std::string& hash) const {
-        const auto found = receipts_.find(hash);
-        return found == receipts_.end()
-                   ? std::string("\"result\":null")
-                   : fmt::format(R"("result":{{"transactionHash":"{}","blockHash":"{}",)"
-                                 R"("blockNumber":"0x1","status":"{}","gasUsed":"0x1"}})",
-                                 hash, hash, found->second ? "0x1" : "0x0");
-    }
-    std::string known(const std::string& hash) const {
-        for (const auto& [nonce, item] : pool_) {
-            if (item.first == hash) {
-                return fmt::format(
-                    R"("result":{{"hash":"{}","from":"{}","nonce":"0x0","input":"0x"}})", hash,
-                    types::to_string(address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")));
-            }
-        }
-        return "\"result\":null";
-    }
-    void mine(bool success = true) {
-        for (const auto& [nonce, item] : pool_) {
-            receipts_[item.first] = success;
-            mined_ = nonce + 1;
-        }
-        pool_.clear();
-        manager_->on_head();
-    }
-    static async::Task<void> send_into(TxManager& manager, TxRequest request,
-                                       std::optional<base::Result<Receipt>>& out) {
-        out.emplace(co_await manager.send(std::move(request)));
-    }
-    void start(TxRequest request = {}) {
-        results_.push_back(std::make_unique<std::optional<base::Result<Receipt>>>());
-        request.to = address("0xe7f1725e7734ce288f8367e1bb143e90bb3f0512");
-        group_.spawn("send", send_into(*manager_, std::move(request), *results_.back()));
-    }
-    std::optional<base::Result<Receipt>>& result(std::size_t i = 0) { return *results_[i]; }
-    // Lets retries and polls happen by moving the time while waiting.
-    void run_with_time(const std::function<bool()>& done, base::Duration step) {
-        int quiet = 0;
-        for (int i = 0; i < 30'000 && !done(); ++i) {
-            context_.restart();
-            quiet = context_.run_one_for(std::chrono::milliseconds(1)) == 0 ? quiet + 1 : 0;
-            // Time goes on only when nothing is left to do now.
-            if (quiet == 4) {
-                timers_.advance(step);
-                quiet = 0;
-            }
-        }
-        ASSERT_TRUE(done());
-    }
-
-    std::map<std::uint64_t, std::pair<std::string, Transaction>> pool_;
-    std::map<std::string, bool> receipts_;
-    std::vector<std::string> refusals_;
-    std::vector<std::string> replaced_;
-    std::uint64_t mined_ = 25;
-    std::vector<std::unique_ptr<std::optional<base::Result<Receipt>>>> results_;
-    std::unique_ptr<TxManager> manager_;
-    async::TaskGroup group_{context_.get_executor(), "test"};
-};
+using testing::TxTest;
 
 TEST_F(TxTest, fee_gas_and_nonce_of_one_transaction) {
     start();
@@ -159,12 +46,13 @@ TEST_F(TxTest, several_in_flight_get_consecutive_nonces) {
     run_until([this] { return pool_.size() == 5; });
     EXPECT_EQ(pool_.begin()->first, 25U);
     EXPECT_EQ(pool_.rbegin()->first, 29U);
-    EXPECT_EQ(node_.count("eth_getTransactionCount"), 1U);
+    EXPECT_EQ(std::count_if(node_.calls.begin(), node_.calls.end(),
+                            [](const auto& call) {
+                                return call.params.find("pending") != std::string::npos;
+                            }),
+              1);
     mine();
-    run_until([this] {
-        return std::all_of(results_.begin(), results_.end(),
-                           [](const auto& r) { return r->has_value(); });
-    });
+    run_until([this] { return all_ended(); });
 }
 
 TEST_F(TxTest, a_failed_send_gives_its_nonce_back) {
@@ -205,6 +93,7 @@ TEST_F(TxTest, estimates_that_revert_or_are_too_high_send_nothing) {
     EXPECT_NE(result(1)->error().message().find("100000"), std::string::npos);
     EXPECT_NE(result(1)->error().message().find("99999"), std::string::npos);
     node_.result("eth_getCode", "\"0x\"");
+    clock_.advance(seconds(10));
     start();
     run_until([this] { return result(2).has_value(); });
     EXPECT_TRUE(result(2)->error().message().starts_with("EVM client: Address is not a contract"));
@@ -227,17 +116,13 @@ TEST_F(TxTest, the_fee_cap_holds) {
     EXPECT_EQ(result(1)->error().code(), base::ErrorCode("tx_max_fee"));
 }
 
-async::Task<base::Result<void>> refuse(SignedTransaction) {
-    co_return base::Error(base::ErrorKind::Unavailable, "journal", "disk full");
-}
-
-TEST_F(TxTest, nothing_is_sent_that_could_not_be_journaled) {
-    TxRequest request;
-    request.on_signed = refuse;
-    start(std::move(request));
+TEST_F(TxTest, nothing_is_sent_that_could_not_be_recorded) {
+    store_.fail_commits = true;
+    start();
     run_until([this] { return result().has_value(); });
-    EXPECT_EQ(result()->error().code(), base::ErrorCode("journal"));
+    EXPECT_EQ(result()->error().code(), base::ErrorCode("disk_full"));
     EXPECT_EQ(node_.count("eth_sendRawTransaction"), 0U);
+    store_.fail_commits = false;
     start();
     run_until([this] { return pool_.size() == 1; });
     EXPECT_EQ(pool_.begin()->first, 25U);
@@ -266,6 +151,7 @@ TEST_F(TxTest, an_earlier_version_may_be_the_one_that_is_mined) {
     start();
     run_with_time([this] { return replaced_.size() == 1; }, seconds(30));
     receipts_[replaced_.front()] = true;
+    mined_ = 26;
     manager_->on_head();
     run_with_time([this] { return result().has_value(); }, seconds(1));
     EXPECT_TRUE(result()->has_value());
@@ -283,23 +169,84 @@ TEST_F(TxTest, a_nonce_taken_by_a_stranger_is_told) {
     EXPECT_EQ(pool_.begin()->first, 26U);
 }
 
-TEST_F(TxTest, a_journaled_transaction_goes_on_after_a_restart) {
-    Transaction tx;
-    tx.chain_id = 31337;
-    tx.nonce = 25;
-    tx.fee = LegacyFee{1};
-    tx.gas_limit = 21'000;
-    tx.to = address("0xe7f1725e7734ce288f8367e1bb143e90bb3f0512");
-    const auto made = sign(tx, *testing::key(0));
-    JournaledTx journaled;
-    journaled.attempts = {made};
-    receipts_[types::to_string(made.hash)] = true;
-    EXPECT_TRUE(run(manager_->resume(journaled)).has_value());
-    EXPECT_EQ(node_.count("eth_sendRawTransaction"), 0U);
-    receipts_.clear();
-    mined_ = 30;
-    EXPECT_EQ(run(manager_->resume(journaled)).error().code(), base::ErrorCode("tx_nonce_taken"));
+TEST_F(TxTest, those_that_are_ready_together_share_commits_and_messages) {
+    for (int i = 0; i < 250; ++i) {
+        start();
+    }
+    run_until([this] { return pool_.size() == 250; });
+    EXPECT_TRUE(std::is_sorted(order_.begin(), order_.end()));
+    EXPECT_EQ(order_.front(), 25U);
+    EXPECT_EQ(order_.back(), 274U);
+    EXPECT_LE(store_.sync_count(), 10U);
+    EXPECT_LE(node_.batches, 10U);
+    // What holds for all is asked once.
+    EXPECT_LE(node_.count("eth_feeHistory") + node_.count("eth_getCode") +
+                  node_.count("eth_getTransactionCount"),
+              10U);
+    EXPECT_EQ(node_.count("eth_getTransactionReceipt"), 0U)
+        << "no receipt is looked for before its nonce is used";
+    mine();
+    run_until([this] { return all_ended(); });
     EXPECT_EQ(manager_->in_flight(), 0U);
+}
+
+TEST_F(TxTest, a_node_that_takes_no_batches_gets_them_one_by_one_in_order) {
+    node_.take_batches = false;
+    for (int i = 0; i < 30; ++i) {
+        start();
+    }
+    run_until([this] { return pool_.size() == 30; });
+    EXPECT_TRUE(std::is_sorted(order_.begin(), order_.end()));
+    EXPECT_LE(node_.batches, 1U);
+}
+
+TEST_F(TxTest, one_that_is_refused_holds_up_nobody_and_its_nonce_is_filled) {
+    refused_data_ = base::Bytes{1, 2, 3};
+    for (int i = 0; i < 10; ++i) {
+        TxRequest request;
+        request.data = i == 4 ? *refused_data_ : base::Bytes{9};
+        start(std::move(request));
+    }
+    // The others are taken at once, the refused one is tried again, and gives up.
+    run_until([this] { return pool_.size() == 9; });
+    run_with_time([this] { return result(4).has_value(); }, seconds(1));
+    EXPECT_EQ(result(4)->error().code(), base::ErrorCode("tx_send_failed"));
+    EXPECT_EQ(pool_.size(), 10U);
+    EXPECT_EQ(next_nonce(), 35U) << "no gap is left";
+    const auto filled = std::find_if(pool_.begin(), pool_.end(), [this](const auto& item) {
+        return item.second.second.to == manager_->address();
+    });
+    ASSERT_NE(filled, pool_.end());
+    mine();
+    run_until([this] { return all_ended(); });
+    run_with_time([this] { return manager_->in_flight() == 0; }, seconds(1));
+}
+
+TEST_F(TxTest, the_gas_limit_stays_below_that_of_a_block) {
+    node_.result("eth_getBlockByNumber", R"({"number":"0x1","gasLimit":"0x1adb0"})");
+    start();
+    run_until([this] { return pool_.size() == 1; });
+    EXPECT_EQ(pool_.begin()->second.second.gas_limit, 110'000U);
+    node_.result("eth_getBlockByNumber", R"({"number":"0x2","gasLimit":"0x1869f"})");
+    manager_->on_head();
+    start();
+    run_until([this] { return result(1).has_value(); });
+    EXPECT_EQ(result(1)->error().code(), base::ErrorCode("tx_block_gas"));
+    EXPECT_NE(result(1)->error().message().find("99999"), std::string::npos);
+}
+
+TEST_F(TxTest, without_an_answer_the_same_bytes_are_sent_until_they_are_in_a_block) {
+    node_.result("eth_sendRawTransaction", "123");
+    start();
+    run_until([this] { return manager_->in_flight() == 1; });
+    node_.answers["eth_sendRawTransaction"] = [this](const std::string& params) {
+        return accept(params);
+    };
+    run_with_time([this] { return pool_.size() == 1; }, seconds(1));
+    mine();
+    run_with_time([this] { return result().has_value(); }, seconds(1));
+    EXPECT_TRUE(result()->has_value());
+    EXPECT_EQ(replaced_.size(), 0U);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ using std::chrono::seconds;
 class FlowTest : public ApiTest {
 protected:
     FlowTest() { open(dev_options()); }
-    async::OneShot<bool>& gate(const std::string& method) {
+    testing::Gate& gate(const std::string& method) {
         return node_.gates.emplace(method, context_.get_executor()).first->second;
     }
 };

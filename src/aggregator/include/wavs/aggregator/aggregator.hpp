@@ -39,8 +39,9 @@ struct AggregatorDeps {
 
 /// Follows each stored result until it is on chain or given up: the aggregator component says where
 /// it goes, the signatures are collected per event and target, the chain says whether they suffice,
-/// and the transaction's hash is remembered so that nothing is posted twice. Owned by `app`;
-/// methods are callable from any executor.
+/// and the transaction is recorded before it leaves, so that nothing is posted twice. The actions
+/// of a result do not wait for each other, nor do results; a result has ended when its actions
+/// have. Owned by `app`; methods are callable from any executor.
 class Aggregator {
 public:
     Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Executor executor);
@@ -58,11 +59,24 @@ public:
     storage::Batch forget(const types::ServiceId& service);
 
 private:
-    using SharedResult = std::shared_ptr<const types::ResultRecord>;
+    /// How one action of a result ended.
+    struct Ended {
+        types::ResultState state = types::ResultState::Burned;
+        std::optional<types::TxHash> hash = {};
+        std::string reason = {};
+    };
+    /// A result with the actions its component asked for. On one strand.
+    struct Work {
+        Input input;
+        std::size_t open = 0;
+        std::vector<Ended> ended = {};
+    };
+    using WorkPtr = std::shared_ptr<Work>;
+    using Question =
+        async::Task<base::Result<std::vector<types::AggregatorAction>>> (ComponentRunner::*)(Input);
     /// One submit action of one result on its way to the chain.
     struct Posting {
-        Input input;
-        types::ResultRecord result;
+        WorkPtr work;
         types::SubmitAction action;
         types::QueueRecord queue = {};
         std::vector<types::QueueSignature> signatures = {};
@@ -71,7 +85,13 @@ private:
         std::string told = {};
     };
     enum class Step { Again, Done };
-
+    /// Outlives a task that is destroyed late.
+    struct Locks {
+        std::mutex mutex;
+        std::map<base::Bytes, std::shared_ptr<async::Mutex>> queues = {};
+    };
+    struct QueueLock;
+    struct Join;
     /// A result that waits for its turn.
     struct Reference {
         std::uint64_t event_sequence;
@@ -81,23 +101,37 @@ private:
         std::size_t followed = 0;
         std::deque<Reference> waiting;
     };
+
+    // aggregator.cpp: from a result to its actions.
     void start(const types::ServiceId& service, std::optional<types::ResultRecord> result);
     std::optional<types::ResultRecord> next(const types::ServiceId& service);
     async::Task<void> follow(types::ServiceId service, std::optional<types::ResultRecord> result);
     async::Task<base::Result<void>> follow_to_end(types::ResultRecord result);
-    async::Task<base::Result<std::vector<types::AggregatorAction>>> ask_component(Input input);
-    async::Task<base::Result<void>> perform(Input input,
-                                            std::vector<types::AggregatorAction> actions);
-    async::Task<base::Result<void>> post(Input input, types::SubmitAction action);
-    async::Task<base::Result<void>> attempt_until_settled(Posting posting);
-    async::Task<base::Result<Step>> attempt(Posting& posting);
-    async::Task<base::Result<Step>> send(Posting& posting, std::shared_ptr<Target> target);
-    async::Task<base::Result<void>> settle(Posting& posting, types::ResultState state,
-                                           std::optional<types::TxHash> hash, std::string reason);
-    async::Task<void> tell(Posting& posting, std::string text);
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> ask_component(Question question,
+                                                                                  Input input);
+    async::Task<base::Result<void>> perform_all(WorkPtr work,
+                                                std::vector<types::AggregatorAction> actions);
+    async::Task<void> perform_one(std::shared_ptr<Join> join, WorkPtr work,
+                                  types::AggregatorAction action);
+    async::Task<base::Result<void>> perform(WorkPtr work, types::AggregatorAction action);
+    async::Task<base::Result<void>> wait_and_ask(WorkPtr work, types::TimerAction timer);
+    async::Task<base::Result<void>> end_action(Work& work, Ended ended, storage::Batch batch);
     async::Task<base::Result<void>> end(types::ResultRecord result, types::ResultState state,
                                         std::string reason);
-    async::Task<base::Result<async::Mutex::Guard>> lock(const base::Bytes& queue);
+
+    // posting.cpp: from a submit action to the chain.
+    async::Task<base::Result<void>> post(WorkPtr work, types::SubmitAction action);
+    async::Task<base::Result<void>> attempt_until_settled(Posting posting);
+    async::Task<base::Result<Step>> attempt(Posting& posting);
+    async::Task<base::Result<Step>> send(Posting& posting, std::shared_ptr<Target> target,
+                                         std::uint32_t reference_block);
+    async::Task<base::Result<Step>> take_outcome(Posting& posting, base::Result<Posted> outcome);
+    OnSigned on_signed(const Posting& posting) const;
+    async::Task<base::Result<void>> settle(Posting& posting, types::ResultState state,
+                                           std::optional<types::TxHash> hash, std::string reason,
+                                           storage::Batch batch = {});
+    async::Task<void> tell(Posting& posting, std::string text);
+    async::Task<void> call_back(const Posting& posting, SubmitResult result);
     bool expired(const Posting& posting) const;
 
     AggregatorDeps deps_;
@@ -106,11 +140,11 @@ private:
     Queues queues_;
     telemetry::Counter posted_;
     telemetry::Counter failed_;
-    async::TaskGroup tasks_;
     telemetry::Gauge waiting_;
+    async::TaskGroup tasks_;
     std::mutex mutex_;
     std::map<types::ServiceId, Line> lines_;
-    std::map<base::Bytes, std::weak_ptr<async::Mutex>> locks_;
+    std::shared_ptr<Locks> locks_ = std::make_shared<Locks>();
 };
 
 }  // namespace wavs::aggregator

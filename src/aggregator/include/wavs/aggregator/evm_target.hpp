@@ -16,7 +16,8 @@ public:
         types::SubmitAction action, types::Envelope envelope,
         std::vector<types::QueueSignature> signatures) override;
     async::Task<base::Result<Posted>> post(PostRequest request) override;
-    async::Task<base::Result<std::optional<bool>>> outcome(types::TxHash hash) override;
+    async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,
+                                                            OnSigned on_signed) override;
 
 private:
     chain_evm::EvmChain& chain_;

@@ -22,6 +22,9 @@ struct Queue {
     std::map<types::Bytes32, Collected> envelopes;
 };
 
+void put(storage::Batch& batch, const types::QueueRecord& queue);
+void put(storage::Batch& batch, const types::ResultRecord& result);
+
 /// The records of the quorum queues (docs/protocol/02-records.md). Every change is one synced
 /// batch, so a signature is on disk before it counts. Thread-safe; changes of one queue come one at
 /// a time from the aggregator.
@@ -35,16 +38,13 @@ public:
     base::Result<std::optional<Queue>> load(const types::EventId& event,
                                             const types::QueueTarget& target) const;
 
-    /// Opens the queue or adds to it: the submission's envelope and signature, and the result's new
-    /// state.
-    async::Task<base::Result<void>> collect(const types::ResultRecord& result,
-                                            const types::QueueTarget& target,
-                                            const types::ServiceId& service, std::string peer);
-    /// Sets the queue's state together with the result's.
-    async::Task<base::Result<void>> settle(const types::QueueRecord& queue,
-                                           const types::ResultRecord& result);
-    /// The result alone, when it has no queue.
-    async::Task<base::Result<void>> settle(const types::ResultRecord& result);
+    /// Opens the queue, or adds to what was loaded of it: the submission's envelope and signature,
+    /// and the result's new state. Returns the queue as it is then.
+    async::Task<base::Result<Queue>> collect(std::optional<Queue> stored,
+                                             const types::ResultRecord& result,
+                                             const types::QueueTarget& target,
+                                             const types::ServiceId& service, std::string peer);
+    async::Task<base::Result<void>> commit(storage::Batch batch);
 
     /// Erases queues that were burned or ended before `before`; returns how many.
     async::Task<base::Result<std::size_t>> clean_up(types::Timestamp before);

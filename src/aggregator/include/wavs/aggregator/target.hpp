@@ -2,6 +2,7 @@
 #pragma once
 
 #include "wavs/async/task.hpp"
+#include "wavs/storage/store.hpp"
 #include "wavs/types/aggregator_action.hpp"
 #include "wavs/types/records.hpp"
 
@@ -22,7 +23,9 @@ struct QuorumCheck {
     };
     State state = State::Waiting;
     /// For the submit callback; empty when reached.
-    std::string text;
+    std::string text = {};
+    /// The block whose weights counted, when reached: the transaction names the same.
+    std::uint32_t reference_block = 0;
 };
 
 /// How posting ended when it did not fail.
@@ -33,18 +36,25 @@ struct Posted {
                          ///< never
     };
     State state = State::Mined;
-    std::optional<types::TxHash> tx_hash;
-    std::string text;
+    std::optional<types::TxHash> tx_hash = {};
+    std::string text = {};
+    /// To be stored together with the outcome: from then on nobody follows the transaction.
+    storage::Batch settled = {};
 };
+
+/// What is to be stored in the commit that records the transaction, before it leaves the process;
+/// called again when it is replaced. Owns what it needs and may be called from any thread.
+using OnSigned = std::function<storage::Batch(const types::TxHash&)>;
 
 struct PostRequest {
     types::SubmitAction action;
     types::Envelope envelope;
     std::vector<types::QueueSignature> signatures;
+    std::uint32_t reference_block = 0;
     std::optional<std::uint64_t> max_gas;
-    /// Awaited with the hash before the transaction leaves the process; an error keeps it from
-    /// being sent.
-    std::function<async::Task<base::Result<void>>(types::TxHash)> before_send;
+    /// Names the transaction across restarts: there is one for it at a time.
+    base::Bytes reference;
+    OnSigned on_signed;
 };
 
 /// Where results are posted: one chain with one account. The messages of its errors are those
@@ -55,11 +65,13 @@ public:
     virtual async::Task<base::Result<QuorumCheck>> check(
         types::SubmitAction action, types::Envelope envelope,
         std::vector<types::QueueSignature> signatures) = 0;
-    /// Ends when the transaction is in a block, or the handler is known to refuse.
+    /// Ends when the transaction is in a block, or the handler is known to refuse. Code
+    /// `tx_max_gas` when it costs more than `max_gas`.
     virtual async::Task<base::Result<Posted>> post(PostRequest request) = 0;
-    /// Whether a transaction sent before a restart was mined and succeeded; none while nobody
-    /// knows.
-    virtual async::Task<base::Result<std::optional<bool>>> outcome(types::TxHash hash) = 0;
+    /// Follows the transaction that was made for a reference, perhaps before a restart; none when
+    /// there is none on its way.
+    virtual async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,
+                                                                    OnSigned on_signed) = 0;
 };
 
 /// Unavailable ("no_target") when the chain is not configured or no credential is set: both may

@@ -7,6 +7,7 @@
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -22,8 +23,12 @@ public:
 
     /// From any thread. False when a value was there already.
     bool set(T value) const {
-        return state_->channel.try_send(boost::system::error_code(),
-                                        std::optional<T>(std::move(value)));
+        // The channel does not tell: after a cancelled receive it takes nothing.
+        if (state_->set.exchange(true)) {
+            return false;
+        }
+        state_->channel.try_send(boost::system::error_code(), std::optional<T>(std::move(value)));
+        return true;
     }
 
     /// Empty when the waiting coroutine was cancelled.
@@ -41,6 +46,7 @@ private:
     // `optional`, because a cancelled receive completes with a default-constructed value.
     struct State {
         explicit State(const Executor& executor) : channel(executor, 1) {}
+        std::atomic<bool> set{false};
         boost::asio::experimental::concurrent_channel<void(boost::system::error_code,
                                                            std::optional<T>)>
             channel;

@@ -21,10 +21,12 @@ struct ChainContext {
     net::HttpClient& http;
     base::RandomSource& random;
     telemetry::Metrics* metrics = nullptr;
+    /// For the records of transactions; without it nothing can be sent.
+    storage::Store* store = nullptr;
 };
 
 /// One configured EVM chain: its client, its subscriber, its accounts. Owned by the composition
-/// root. Thread-safe, except that calls over an endpoint that is a WebSocket run on one strand.
+/// root. Thread-safe.
 class EvmChain {
 public:
     /// `missing_endpoint` when the configuration has neither kind of endpoint. `events` gets what
@@ -39,19 +41,21 @@ public:
     std::optional<std::uint64_t> chain_id() const { return chain_id_; }
 
     RpcClient client() const { return client_; }
-    ServiceManagerClient service_managers() const { return ServiceManagerClient(client_); }
+    ServiceManagerClient service_managers() const { return managers_; }
     WsSubscriber& subscriber() { return *subscriber_; }
     const std::shared_ptr<LogWindow>& window() const { return window_; }
 
-    /// The one manager of this account, made at the first call. Checks `eth_chainId` then.
+    /// The one manager of this account, made at the first call: checks `eth_chainId` then and takes
+    /// over what the account has on its way.
     async::Task<base::Result<std::shared_ptr<TxManager>>> transactions(
         std::shared_ptr<const crypto::SecretKey> account);
-    /// A block was seen: the accounts look for their receipts.
+    /// A block was seen: the accounts look for their receipts, and what was read before is old.
     void on_head();
 
     async::Task<ChainHealth> health(HealthLimits limits = {});
 
 private:
+    std::shared_ptr<TxManager> find_account(const types::EvmAddress& address);
     EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainContext context,
              RpcClient client);
 
@@ -60,8 +64,10 @@ private:
     ChainContext context_;
     std::optional<std::uint64_t> chain_id_;
     RpcClient client_;
+    ServiceManagerClient managers_;
     std::shared_ptr<LogWindow> window_;
     std::unique_ptr<WsSubscriber> subscriber_;
+    async::Mutex opening_;
     std::mutex mutex_;
     std::map<types::EvmAddress, std::shared_ptr<TxManager>> accounts_;
 };

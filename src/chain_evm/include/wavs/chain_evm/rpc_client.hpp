@@ -56,6 +56,9 @@ std::shared_ptr<RpcTransport> make_http_transport(net::HttpClient& http, std::st
 /// one strand.
 std::shared_ptr<RpcTransport> make_ws_transport(net::DialContext dial, std::string url,
                                                 RpcOptions options = {});
+/// Makes a transport of one strand thread-safe: every call runs on `strand`.
+std::shared_ptr<RpcTransport> on_strand(std::shared_ptr<RpcTransport> inner,
+                                        async::Executor strand);
 
 /// A block by number, by hash, or the newest one.
 class BlockRef {

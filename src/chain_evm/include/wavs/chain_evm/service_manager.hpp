@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/base/clock.hpp"
 #include "wavs/chain_evm/abi.hpp"
 #include "wavs/chain_evm/rpc_client.hpp"
 #include "wavs/types/envelope.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -35,18 +37,16 @@ struct ValidateRefused {
 using ValidateOutcome =
     std::variant<QuorumReached, InsufficientQuorum, ValidateWait, ValidateRefused>;
 
-/// What the handler says to the envelope before anything is sent.
-struct HandlerRefused {
-    RevertInfo revert;
-};
-using SimulateOutcome = std::variant<std::monostate, HandlerRefused>;
-
-/// Read access to service managers and handlers. Stateless; copies are cheap. The messages of its
-/// errors carry the prefixes of docs/protocol/05-evm.md 6. Codes: `manager_lookup_failed`,
+/// Read access to service managers and handlers. Copies are cheap. The messages of its errors carry
+/// the prefixes of docs/protocol/05-evm.md 6. Codes: `manager_lookup_failed`,
 /// `block_number_failed`, `validate_failed`, `manager_call_failed`.
 class ServiceManagerClient {
 public:
     explicit ServiceManagerClient(RpcClient client) : client_(std::move(client)) {}
+    /// Shares between its copies what many submissions ask at the same moment: the head and the
+    /// handlers' managers hold for 200 ms, or until `on_head()`. The clock must outlive it.
+    ServiceManagerClient(RpcClient client, const base::Clock& clock);
+    void on_head();
 
     async::Task<base::Result<std::string>> get_service_uri(types::EvmAddress manager,
                                                            BlockRef at = BlockRef::latest());
@@ -64,19 +64,18 @@ public:
     async::Task<base::Result<ValidateOutcome>> validate(types::EvmAddress handler,
                                                         types::Envelope envelope,
                                                         std::vector<SignerSignature> signatures);
-    /// `eth_call` of `handleSignedEnvelope`, as it would be sent by `from`.
-    async::Task<base::Result<SimulateOutcome>> simulate(types::EvmAddress handler,
-                                                        types::EvmAddress from,
-                                                        types::Envelope envelope,
-                                                        SignatureData signatures);
 
 private:
+    struct Reads;
+    async::Task<base::Result<types::EvmAddress>> look_up_manager(types::EvmAddress handler);
+    async::Task<base::Result<std::uint64_t>> head();
     async::Task<base::Result<base::Bytes>> read(types::EvmAddress contract, base::Bytes call,
                                                 BlockRef at = BlockRef::latest());
     async::Task<base::Result<InsufficientQuorum>> explain_quorum(types::EvmAddress manager,
                                                                  QuorumWeights weights);
 
     RpcClient client_;
+    std::shared_ptr<Reads> reads_;
 };
 
 }  // namespace wavs::chain_evm

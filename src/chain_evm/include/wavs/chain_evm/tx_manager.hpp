@@ -5,21 +5,21 @@
 #include "wavs/async/timers.hpp"
 #include "wavs/chain_evm/rpc_client.hpp"
 #include "wavs/chain_evm/transaction.hpp"
+#include "wavs/storage/store.hpp"
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace wavs::chain_evm {
 
-/// Awaited before a transaction leaves the process, so that it can be journaled first. An error
-/// keeps it from being sent. Called again for each replacement (same nonce, another hash).
-using OnSigned = std::function<async::Task<base::Result<void>>(SignedTransaction)>;
+/// What else is to be stored in the commit that records a transaction, before it leaves the
+/// process. Called again for each replacement (same nonce, another hash). Owns what it needs: it
+/// may be called after the caller of `send()` was stopped, from any thread.
+using OnSigned = std::function<storage::Batch(const SignedTransaction&)>;
 
 struct TxRequest {
     types::EvmAddress to;
@@ -28,13 +28,18 @@ struct TxRequest {
     std::optional<Wei> gas_price;
     /// Upper bound of the gas limit; an estimate above it is an error.
     std::optional<std::uint64_t> max_gas;
+    /// What the transaction is for, such as the key of a queue: there is one transaction for it at
+    /// a time, also across restarts. Empty: nobody will ask for it again.
+    base::Bytes reference;
     OnSigned on_signed;
 };
 
-/// A transaction known from a journal after a restart.
-struct JournaledTx {
-    std::vector<SignedTransaction> attempts;
-    TxRequest request;
+/// A transaction that is in a block and succeeded.
+struct Mined {
+    Receipt receipt;
+    /// Erases the record of the transaction. To be committed with what the caller stores of the
+    /// outcome; until then a restart finds the receipt again.
+    storage::Batch settled;
 };
 
 /// Fees by the rule of docs/protocol/05-evm.md 5.
@@ -42,18 +47,20 @@ Fee choose_fee(const FeeHistory& history, Wei latest_base_fee);
 /// At least 12.5 % more, as nodes ask of a replacement.
 Fee bump_fee(const Fee& fee);
 
-/// Sends the transactions of one account on one chain, several at a time: each gets its nonce when
-/// it is signed, and gives it back when it could not be sent. Stuck ones are replaced with a higher
+/// Sends the transactions of one account on one chain, many at a time. Those that are ready at the
+/// same moment get their nonces together, are recorded in one commit (keyspace `transactions`) and
+/// sent in one message; nobody waits for another's receipt. Stuck ones are replaced with a higher
 /// fee. Thread-safe; each call runs on its caller's strand. Must outlive its calls. The account is
 /// this process's own: two managers for one account disturb each other.
-/// Every message starts with "EVM client: ". Codes: `tx_estimate_failed`, `tx_max_gas`,
-/// `tx_max_fee`, `tx_not_a_contract`, `tx_send_failed` (the node refused), `tx_send_unknown` (no
-/// answer: it may be on its way, so `resume()` it), `tx_reverted`, `tx_nonce_taken` (a transaction
-/// that is not ours was mined with this nonce: look whether the work is done, then send anew),
-/// `tx_stuck`.
+/// Every message starts with "EVM client: ". Codes: `tx_estimate_failed` (Invalid; Unavailable when
+/// the contract's reason may pass), `tx_max_gas` (the request's own bound), `tx_max_gas_per_tx`,
+/// `tx_block_gas`, `tx_max_fee`, `tx_not_a_contract`, `tx_send_failed` (the node refused),
+/// `tx_reverted`, `tx_nonce_taken` (a transaction that is not ours was mined with this nonce: look
+/// whether the work is done, then send anew), `tx_stuck` (it is still on its way: `resume()` it).
 class TxManager {
 public:
     struct Options {
+        types::ChainKey chain;
         std::uint64_t chain_id = 0;
         std::optional<std::uint64_t> max_gas_per_tx;
         std::optional<Wei> max_fee_per_gas;
@@ -63,21 +70,28 @@ public:
         unsigned max_send_tries = 4;
     };
     TxManager(Options options, RpcClient client, std::shared_ptr<const crypto::SecretKey> key,
-              async::Executor executor, async::Timers& timers, base::Clock& clock);
+              storage::Store& store, async::Executor executor, async::Timers& timers,
+              base::Clock& clock);
     ~TxManager();
     TxManager(const TxManager&) = delete;
     TxManager& operator=(const TxManager&) = delete;
 
     const types::EvmAddress& address() const;
 
-    /// Ends when the transaction is in a block and succeeded.
-    async::Task<base::Result<Receipt>> send(TxRequest request);
-    /// Goes on with a transaction that was signed before a restart: its receipt if it has one, else
-    /// the same bytes again. `tx_nonce_taken` when the nonce is gone.
-    async::Task<base::Result<Receipt>> resume(JournaledTx journaled);
+    /// Once, before anything else: takes over the recorded transactions and sends those again that
+    /// are in no block, the same bytes as before.
+    async::Task<base::Result<void>> open();
+
+    /// Ends when the transaction is in a block and succeeded. Follows the one that is on its way
+    /// when there is one for this reference.
+    async::Task<base::Result<Mined>> send(TxRequest request);
+    /// Follows the transaction that was made for this reference; none when there is none.
+    async::Task<base::Result<std::optional<Mined>>> resume(base::Bytes reference,
+                                                           OnSigned on_signed);
 
     /// A new block was seen: look for receipts now instead of at the next poll.
     void on_head();
+    /// Recorded transactions without a known end.
     std::size_t in_flight() const;
 
 private:

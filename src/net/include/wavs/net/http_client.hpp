@@ -45,7 +45,7 @@ struct ClientResponse {
 class HttpClient {
 public:
     struct Options {
-        std::size_t max_idle_per_origin = 8;
+        std::size_t max_idle_per_origin = 32;
         std::size_t max_idle = 64;
         base::Duration idle_timeout = std::chrono::seconds(30);
         std::string user_agent = "wavs";

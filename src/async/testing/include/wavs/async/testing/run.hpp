@@ -39,6 +39,7 @@ T run(boost::asio::io_context& context, Task<T> task) {
     context.restart();
     // What completes on another thread may leave the context without work for a moment.
     const auto work = boost::asio::make_work_guard(context);
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the handler above ends it
     while (!ended) {
         context.run_one();
     }

@@ -12,7 +12,8 @@
 
 namespace wavs::chain_evm::testing {
 
-/// A JSON-RPC node over HTTP that answers by functions from `params` (JSON text) to a member text:
+/// A JSON-RPC node over HTTP, one request or several in a message, that answers by functions from
+/// `params` (JSON text) to a member text:
 /// `"result":...` or `"error":{...}`. Methods without one are "method not found".
 class ScriptedRpc final : public net::HttpHandler {
 public:
@@ -30,16 +31,23 @@ public:
             co_return response;
         }
         const auto root = document.value().root();
-        const std::string method(root.find("method")->text());
-        const std::string params(root.find("params")->source());
-        calls.push_back({method, params});
-        const auto found = answers.find(method);
-        const auto member = found == answers.end()
-                                ? R"("error":{"code":-32601,"message":"method not found"})"
-                                : found->second(params);
         response.headers.add("content-type", "application/json");
-        response.body =
-            fmt::format(R"({{"jsonrpc":"2.0","id":{},{}}})", root.find("id")->source(), member);
+        if (!root.is_array()) {
+            response.body = answer(root);
+            co_return response;
+        }
+        ++batches;
+        if (!take_batches) {
+            response.body = R"({"jsonrpc":"2.0","id":null,)"
+                            R"("error":{"code":-32600,"message":"one request a message"}})";
+            co_return response;
+        }
+        for (const auto& item : root.items()) {
+            // The last one first: the order of the answers is free.
+            response.body =
+                answer(item) + (response.body.empty() ? "" : "," + std::move(response.body));
+        }
+        response.body = "[" + response.body + "]";
         co_return response;
     }
 
@@ -59,6 +67,22 @@ public:
 
     std::map<std::string, Answer> answers;
     std::vector<Call> calls;
+    /// Messages with several requests.
+    std::size_t batches = 0;
+    bool take_batches = true;
+
+private:
+    std::string answer(const types::json::Value& request) {
+        const std::string method(request.find("method")->text());
+        const std::string params(request.find("params")->source());
+        calls.push_back({method, params});
+        const auto found = answers.find(method);
+        const auto member = found == answers.end()
+                                ? R"("error":{"code":-32601,"message":"method not found"})"
+                                : found->second(params);
+        return fmt::format(R"({{"jsonrpc":"2.0","id":{},{}}})", request.find("id")->source(),
+                           member);
+    }
 };
 
 }  // namespace wavs::chain_evm::testing

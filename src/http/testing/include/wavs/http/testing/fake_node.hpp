@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/one_shot.hpp"
+#include "wavs/async/channel.hpp"
 #include "wavs/http/node_api.hpp"
 
 #include <functional>
@@ -10,6 +10,22 @@
 #include <set>
 
 namespace wavs::http::testing {
+
+/// Holds calls back until it is told to let one go on, as often as it is told.
+class Gate {
+public:
+    explicit Gate(const async::Executor& executor)
+        : channel_(std::make_shared<async::Channel<bool>>(executor, "test.gate", 100)) {}
+    void set(bool value) const { (void)channel_->try_send(value); }
+    async::Task<base::Result<void>> wait() const {
+        auto channel = channel_;
+        WAVS_CO_TRY(co_await channel->receive());
+        co_return base::ok();
+    }
+
+private:
+    std::shared_ptr<async::Channel<bool>> channel_;
+};
 
 /// A node that remembers what it is told. For one thread.
 class FakeNode : public NodeApi {
@@ -33,7 +49,7 @@ public:
     /// By name of the method: the error it fails with.
     std::map<std::string, base::Error, std::less<>> failures;
     /// By name of the method: each call waits for one value before it goes on.
-    std::map<std::string, async::OneShot<bool>, std::less<>> gates;
+    std::map<std::string, Gate, std::less<>> gates;
     /// Runs inside `info()`, to throw there.
     std::function<void()> on_info;
 
@@ -191,9 +207,7 @@ private:
         ++calls[method];
         if (const auto gate = gates.find(method); gate != gates.end()) {
             const auto opened = gate->second;
-            if (!co_await opened.wait()) {
-                co_return async::cancelled_error(method);
-            }
+            WAVS_CO_TRY(co_await opened.wait());
         }
         if (const auto failure = failures.find(method); failure != failures.end()) {
             co_return failure->second;

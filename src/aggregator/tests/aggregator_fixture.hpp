@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/aggregator/aggregator.hpp"
+#include "wavs/async/testing/fake_timers.hpp"
+#include "wavs/async/testing/run.hpp"
+#include "wavs/storage/memory_store.hpp"
+#include "wavs/telemetry/testing/captured_log.hpp"
+#include "wavs/types/event_id.hpp"
+
+#include <gmock/gmock.h>
+
+#include <deque>
+#include <set>
+
+namespace wavs::aggregator::testing {
+
+inline types::ChainKey chain() { return types::ChainKey::parse("evm:1").value(); }
+inline types::ChainKey other_chain() { return types::ChainKey::parse("evm:2").value(); }
+
+class FakeComponents final : public ComponentRunner {
+public:
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
+        Input /*input*/) override {
+        ++processed;
+        co_return actions;
+    }
+    async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
+        Input /*input*/) override {
+        ++timers;
+        if (!timer_faults.empty()) {
+            auto fault = timer_faults.front();
+            timer_faults.pop_front();
+            co_return fault;
+        }
+        co_return after_timer;
+    }
+    async::Task<base::Result<void>> submit_callback(Input /*input*/, SubmitResult result) override {
+        const auto* hash = std::get_if<types::TxHash>(&result);
+        callbacks.push_back(hash != nullptr ? "ok" : std::get<std::string>(result));
+        co_return base::ok();
+    }
+
+    int processed = 0;
+    int timers = 0;
+    std::deque<base::Error> timer_faults;
+    std::vector<types::AggregatorAction> actions{
+        types::SubmitAction{types::EvmSubmitAction{chain(), {}, {}}}};
+    std::vector<types::AggregatorAction> after_timer = actions;
+    std::vector<std::string> callbacks;
+};
+
+class FakeTarget final : public Target {
+public:
+    async::Task<base::Result<QuorumCheck>> check(
+        types::SubmitAction /*action*/, types::Envelope /*envelope*/,
+        std::vector<types::QueueSignature> signatures) override {
+        EXPECT_EQ(signatures.size(), 1U);
+        if (checks.empty()) {
+            co_return QuorumCheck{QuorumCheck::State::Reached, {}};
+        }
+        auto next = std::move(checks.front());
+        checks.pop_front();
+        co_return next;
+    }
+    async::Task<base::Result<Posted>> post(PostRequest request) override {
+        ++posts;
+        max_gas = request.max_gas;
+        if (refusal) {
+            co_return *refusal;
+        }
+        // A handler that refuses is found out before there is a transaction.
+        if (!outcomes.empty() && outcomes.front().has_value()) {
+            auto next = std::move(outcomes.front());
+            outcomes.pop_front();
+            co_return next;
+        }
+        types::TxHash hash = types::EvmTxHash{};
+        WAVS_CO_TRY(co_await store->commit(request.on_signed(hash)));
+        on_its_way.insert(request.reference);
+        if (!outcomes.empty()) {
+            auto next = std::move(outcomes.front());
+            outcomes.pop_front();
+            co_return next;
+        }
+        on_its_way.erase(request.reference);
+        co_return mined(hash);
+    }
+    async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,
+                                                            OnSigned /*on_signed*/) override {
+        ++resumes;
+        if (!on_its_way.contains(reference)) {
+            co_return std::optional<Posted>();
+        }
+        if (!in_block) {
+            co_return base::Error(base::ErrorKind::Timeout, "tx_stuck", "EVM client: no receipt");
+        }
+        on_its_way.erase(reference);
+        co_return std::optional(mined(types::EvmTxHash{}));
+    }
+    static Posted mined(types::TxHash hash) {
+        Posted out{Posted::State::Mined, hash};
+        out.settled.put(storage::Keyspace::Meta, base::as_bytes("settled"), {});
+        return out;
+    }
+
+    storage::Store* store = nullptr;
+    std::set<base::Bytes> on_its_way;
+    std::deque<QuorumCheck> checks;
+    std::deque<base::Result<Posted>> outcomes;
+    std::optional<base::Error> refusal;
+    std::optional<std::uint64_t> max_gas;
+    bool in_block = false;
+    int posts = 0;
+    int resumes = 0;
+};
+
+class AggregatorTest : public ::testing::Test {
+protected:
+    AggregatorTest() {
+        auto service = std::make_shared<types::RegisteredService>();
+        service->service.manager = types::EvmManager{chain(), {}};
+        service->service.workflows[types::WorkflowId()].submit = types::SubmitAggregator{};
+        service->id = service->service.id();
+        service_ = service;
+        auto second = std::make_shared<types::RegisteredService>(*service);
+        second->service.manager = types::EvmManager{other_chain(), {}};
+        second->id = second->service.id();
+        second_ = second;
+        target_->store = &store_;
+        build();
+    }
+
+    void build() {
+        aggregator_ = std::make_unique<Aggregator>(
+            AggregatorDeps{store_, components_,
+                           [this](const types::SubmitAction& action) {
+                               const bool gone = gone_.contains(types::chain_of(action));
+                               return find_target(gone ? nullptr : target_);
+                           },
+                           [this](const types::ServiceId& id) {
+                               return id == service_->id ? service_
+                                                         : (id == second_->id ? second_ : nullptr);
+                           },
+                           clock_, timers_, metrics_},
+            options_, context_.get_executor());
+    }
+    static async::Task<base::Result<std::shared_ptr<Target>>> find_target(
+        std::shared_ptr<FakeTarget> target) {
+        if (!target) {
+            co_return base::Error(base::ErrorKind::Unavailable, "no_target",
+                                  "Chain Config: no chain");
+        }
+        co_return std::shared_ptr<Target>(std::move(target));
+    }
+    types::ResultRecord result(std::uint8_t input = 1) { return result_of(service_, input); }
+    static types::ResultRecord result_of(const types::RegisteredServicePtr& service,
+                                         std::uint8_t input) {
+        types::ResultRecord out;
+        out.event_sequence = input;
+        out.submission.trigger_action = {{service->id, types::WorkflowId(), types::ManualTrigger{}},
+                                         types::RawData{{input}}};
+        out.submission.event_id = types::default_event_id(out.submission.trigger_action);
+        out.submission.envelope = types::make_envelope(out.submission.event_id, {});
+        return out;
+    }
+    // As the dispatcher does: stored, then handed over.
+    void submit(types::ResultRecord record) {
+        storage::Batch batch;
+        put(batch, record);
+        ASSERT_TRUE(async::testing::run(context_, store_.commit(std::move(batch))).has_value());
+        aggregator_->submit(std::move(record));
+        settle();
+    }
+    void settle() {
+        context_.restart();
+        context_.poll();
+    }
+    void pass(std::chrono::seconds time) {
+        timers_.advance(time);
+        settle();
+    }
+    types::ResultRecord stored(std::uint8_t input = 1) {
+        const auto bytes =
+            store_.get(storage::Keyspace::Results, types::result_key(input, 0)).value();
+        return types::decode_result_record(bytes.value()).value();
+    }
+
+    boost::asio::io_context context_;
+    base::testing::FakeClock clock_;
+    async::testing::FakeTimers timers_{clock_};
+    telemetry::Metrics metrics_;
+    telemetry::testing::CapturedLog log_;
+    storage::MemoryStore store_;
+    FakeComponents components_;
+    std::shared_ptr<FakeTarget> target_ = std::make_shared<FakeTarget>();
+    types::RegisteredServicePtr service_;
+    types::RegisteredServicePtr second_;
+    std::set<types::ChainKey> gone_;
+    AggregatorOptions options_{.followed_per_service = 3};
+    std::unique_ptr<Aggregator> aggregator_;
+};
+
+}  // namespace wavs::aggregator::testing
