@@ -39,7 +39,7 @@ components: ## rebuild the example components and compare them with the committe
 
 contracts: ## rebuild the contracts and compare them with the committed ones
 	@scripts/setup.sh contracts
-	@cd contracts && npm run --silent check
+	@scripts/env.sh npm --prefix contracts run --silent check
 
 clean: ## remove build/
 	rm -rf build

@@ -47,27 +47,12 @@ bool worth_a_second_run(const base::Error& error) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Services& services, Journal& journal, EnginePort& engine,
-                       SubmissionPort& submission, AggregatorPort& aggregator,
-                       async::Channel<types::TriggerBatch>& batches, const storage::DiskSpace& disk,
-                       const base::Clock& clock, async::Timers& timers, base::RandomSource& random,
-                       telemetry::Metrics& metrics, DispatcherOptions options,
-                       async::Executor executor)
-    : services_(services),
-      journal_(journal),
-      engine_(engine),
-      submission_(submission),
-      aggregator_(aggregator),
-      batches_(batches),
-      disk_(disk),
-      clock_(clock),
-      timers_(timers),
-      random_(random),
-      metrics_(metrics),
+Dispatcher::Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Executor executor)
+    : deps_(deps),
       options_(options),
       executor_(std::move(executor)),
-      done_(metrics.counter("wavs_events_done_total", "Events whose run ended well")),
-      failed_(metrics.counter("wavs_events_failed_total", "Events whose run failed")),
+      done_(deps.metrics.counter("wavs_events_done_total", "Events whose run ended well")),
+      failed_(deps.metrics.counter("wavs_events_failed_total", "Events whose run failed")),
       jobs_(std::make_unique<JobQueue>(executor_,
                                        JobQueueOptions{options.queue_capacity, options.max_running,
                                                        options.max_running_per_service},
@@ -84,8 +69,8 @@ async::Task<base::Result<void>> Dispatcher::start() {
     for (std::size_t i = 0; i < options_.max_running * options_.storing_per_running; ++i) {
         workers_.spawn_on(async::make_strand(executor_), "worker", work());
     }
-    WAVS_CO_TRY(const auto results, journal_.work(types::WorkKind::OpenResult));
-    WAVS_CO_TRY(const auto events, journal_.work(types::WorkKind::OpenEvent));
+    WAVS_CO_TRY(const auto results, deps_.journal.work(types::WorkKind::OpenResult));
+    WAVS_CO_TRY(const auto events, deps_.journal.work(types::WorkKind::OpenEvent));
     if (!results.empty() || !events.empty()) {
         telemetry::log_info("dispatcher", "unfinished work goes on",
                             {{"events", events.size()}, {"results", results.size()}});
@@ -94,17 +79,18 @@ async::Task<base::Result<void>> Dispatcher::start() {
         jobs_->push(event.service, event.sequence);
     }
     for (const auto& result : results) {
-        aggregator_.resume(result.service, result.sequence, result.response_index);
+        deps_.aggregator.resume(result.service, result.sequence, result.response_index);
     }
     co_return base::ok();
 }
 
 base::Result<Dispatcher::Job> Dispatcher::load(std::uint64_t sequence) {
-    WAVS_TRY(auto event, journal_.event(sequence));
+    WAVS_TRY(auto event, deps_.journal.event(sequence));
     if (!event || types::work_of(event->state) != types::WorkKind::OpenEvent) {
         return Job();
     }
-    WAVS_TRY(auto revision, services_.revision(event->action.config.service_id, event->revision));
+    WAVS_TRY(auto revision,
+             deps_.services.revision(event->action.config.service_id, event->revision));
     auto job = std::make_shared<types::EventJob>();
     job->service = std::move(revision);
     job->event = std::make_shared<const types::EventRecord>(std::move(*event));
@@ -113,18 +99,18 @@ base::Result<Dispatcher::Job> Dispatcher::load(std::uint64_t sequence) {
 
 async::Task<std::vector<std::string>> Dispatcher::stop(base::Duration deadline) {
     jobs_->close();
-    co_return co_await workers_.stop(timers_, deadline);
+    co_return co_await workers_.stop(deps_.timers, deadline);
 }
 
 async::Task<base::Result<void>> Dispatcher::run_batches() {
     while (true) {
         if (unaccepted_.empty()) {
-            WAVS_CO_TRY(auto batch, co_await batches_.receive());
+            WAVS_CO_TRY(auto batch, co_await deps_.batches.receive());
             unaccepted_.push_back(std::move(batch));
         }
         gather();
         if (!unaccepted_.front().events.empty()) {
-            WAVS_CO_FAULT(timers_, base::FaultPoint::Batches);
+            WAVS_CO_FAULT(deps_.timers, base::FaultPoint::Batches);
         }
         WAVS_CO_TRY(co_await accept(unaccepted_.front()));
         unaccepted_.pop_front();
@@ -136,7 +122,7 @@ void Dispatcher::gather() {
     auto& batch = unaccepted_.front();
     for (std::size_t i = 1;
          i < kBatchesPerCommit && batch.changes.empty() && unaccepted_.size() == 1; ++i) {
-        auto more = batches_.try_receive();
+        auto more = deps_.batches.try_receive();
         if (!more) {
             return;
         }
@@ -152,15 +138,15 @@ void Dispatcher::gather() {
 }
 
 async::Task<base::Result<void>> Dispatcher::wait_for_disk() {
-    if (!disk_.low()) {
+    if (!deps_.disk.low()) {
         co_return base::ok();
     }
     telemetry::log_error("dispatcher", "the disk is low: no new events are taken",
-                         {{"free_bytes", disk_.free_bytes()},
-                          {"min_free_bytes", disk_.watermark()},
+                         {{"free_bytes", deps_.disk.free_bytes()},
+                          {"min_free_bytes", deps_.disk.watermark()},
                           {"remedy", "free space on the disk of the data directory"}});
-    while (disk_.low()) {
-        WAVS_CO_TRY(co_await timers_.sleep_for(kDiskPoll));
+    while (deps_.disk.low()) {
+        WAVS_CO_TRY(co_await deps_.timers.sleep_for(kDiskPoll));
     }
     telemetry::log_info("dispatcher", "the disk has room again");
     co_return base::ok();
@@ -173,8 +159,8 @@ telemetry::Counter& Dispatcher::fired(const types::TriggerData& data) {
     if (found != fired_.end()) {
         return found->second;
     }
-    auto counter = metrics_.counter("wavs_triggers_fired_total", "Events accepted",
-                                    {{"type", std::string(type)}});
+    auto counter = deps_.metrics.counter("wavs_triggers_fired_total", "Events accepted",
+                                         {{"type", std::string(type)}});
     return fired_.emplace(type, std::move(counter)).first->second;
 }
 
@@ -185,7 +171,7 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
     std::vector<Journal::Accept> events;
     std::map<types::ServiceDigest, types::RegisteredServicePtr> revisions;
     for (const auto& [service, action] : batch.events) {
-        const auto current = services_.find(action.config.service_id);
+        const auto current = deps_.services.find(action.config.service_id);
         if (!current || !current->active()) {
             telemetry::log_debug("dispatcher", "event dropped: its service is not active",
                                  {{"service", types::to_string(action.config.service_id)},
@@ -196,10 +182,10 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
         revisions[service->digest] = service;
     }
     WAVS_CO_TRY(auto records,
-                co_await journal_.accept(std::move(events), batch.source, batch.positions,
-                                         Journal::Repeats::DropKnown));
+                co_await deps_.journal.accept(std::move(events), batch.source, batch.positions,
+                                              Journal::Repeats::DropKnown));
     if (!records.empty()) {
-        WAVS_CO_FAULT(timers_, base::FaultPoint::AfterAccept);
+        WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterAccept);
     }
     for (auto& record : records) {
         fired(record.action.data).add();
@@ -208,7 +194,7 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
             types::EventJob{revisions.at(shared->revision), shared}));
     }
     for (const auto& change : batch.changes) {
-        services_.announce(change);
+        deps_.services.announce(change);
     }
     co_return base::ok();
 }
@@ -217,25 +203,25 @@ async::Task<base::Result<void>> Dispatcher::run_retention() {
     const auto age =
         static_cast<std::uint64_t>(options_.event_retention.count()) * 1'000'000'000ULL;
     while (true) {
-        const auto now = clock_.wall_now().nanos;
+        const auto now = deps_.clock.wall_now().nanos;
         std::optional<std::uint64_t> from = 0;
         std::size_t erased = 0;
         while (from && now > age) {
             WAVS_CO_TRY(const auto pruned,
-                        co_await journal_.prune({now - age}, *from, kEventsPerPruning));
+                        co_await deps_.journal.prune({now - age}, *from, kEventsPerPruning));
             from = pruned.next;
             erased += pruned.events;
         }
         if (erased > 0) {
             telemetry::log_info("dispatcher", "old events erased", {{"events", erased}});
         }
-        WAVS_CO_TRY(co_await timers_.sleep_for(kPruneEvery));
+        WAVS_CO_TRY(co_await deps_.timers.sleep_for(kPruneEvery));
     }
 }
 
 async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
     const auto& config = request.action.config;
-    const auto service = services_.find(config.service_id);
+    const auto service = deps_.services.find(config.service_id);
     if (!service || service->service.find(config.workflow_id) == nullptr) {
         co_return not_found(config, service);
     }
@@ -243,11 +229,11 @@ async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
         co_return base::Error(base::ErrorKind::Conflict, "service_paused", "service is paused",
                               "publish a manifest with status active");
     }
-    if (disk_.low()) {
+    if (deps_.disk.low()) {
         co_return base::Error(
             base::ErrorKind::Unavailable, "disk_low",
             fmt::format("the disk has {} bytes left, below min_free_bytes = {}: no new events",
-                        disk_.free_bytes(), disk_.watermark()),
+                        deps_.disk.free_bytes(), deps_.disk.watermark()),
             "free space on the disk of the data directory");
     }
     if (jobs_->waiting(config.service_id) + request.count > options_.queue_capacity) {
@@ -259,8 +245,8 @@ async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
     }
     const std::vector<Journal::Accept> events(request.count, {&request.action, service->digest});
     WAVS_CO_TRY(auto records,
-                co_await journal_.accept(events, "manual", {}, Journal::Repeats::Accept));
-    WAVS_CO_FAULT(timers_, base::FaultPoint::AfterAccept);
+                co_await deps_.journal.accept(events, "manual", {}, Journal::Repeats::Accept));
+    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterAccept);
     fired(request.action.data).add(static_cast<double>(records.size()));
     std::vector<async::OneShot<Outcome>> outcomes;
     for (auto& record : records) {
@@ -303,8 +289,8 @@ async::Task<void> Dispatcher::work() {
 async::Task<base::Result<void>> Dispatcher::process(Job job) {
     // The place is given up before the outcome is stored, so that a run does not wait for the disk.
     std::optional<RunPlace> place(std::in_place, *jobs_, job->event->action.config.service_id);
-    WAVS_CO_FAULT(timers_, base::FaultPoint::Worker);
-    const auto current = services_.find(job->event->action.config.service_id);
+    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::Worker);
+    const auto current = deps_.services.find(job->event->action.config.service_id);
     if (!job->service || !current) {
         co_return co_await skip_job(std::move(job), "its service is not registered any more");
     }
@@ -321,15 +307,15 @@ async::Task<base::Result<void>> Dispatcher::process(Job job) {
 
 async::Task<base::Result<SignedRun>> Dispatcher::run_and_sign(Job job) {
     WAVS_CO_TRY(auto responses, co_await run_component(job));
-    WAVS_CO_FAULT(timers_, base::FaultPoint::AfterRun);
-    const auto current = services_.find(job->service->id);
+    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterRun);
+    const auto current = deps_.services.find(job->service->id);
     if (!current || !current->active()) {
         SignedRun nothing;
         nothing.skipped = "the service was paused or removed during the run";
         co_return std::move(nothing);
     }
-    WAVS_CO_TRY(auto run, co_await submission_.sign(*job, current, std::move(responses)));
-    WAVS_CO_FAULT(timers_, base::FaultPoint::AfterSign);
+    WAVS_CO_TRY(auto run, co_await deps_.submission.sign(*job, current, std::move(responses)));
+    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterSign);
     co_return std::move(run);
 }
 
@@ -338,9 +324,9 @@ async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
         co_return co_await skip_job(std::move(job), std::move(run.skipped));
     }
     // What is signed must not be thrown away: until the disk takes it, it is tried again.
-    async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), random_);
+    async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), deps_.random);
     while (true) {
-        auto stored = co_await journal_.finish(*job->event, run.results, run.batch);
+        auto stored = co_await deps_.journal.finish(*job->event, run.results, run.batch);
         if (stored.has_value()) {
             break;
         }
@@ -350,29 +336,29 @@ async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
         telemetry::log_failure(telemetry::Level::Error, "dispatcher",
                                "a result is not stored yet, again later", stored.error(),
                                {{"event", types::to_string(job->event->default_event_id)}});
-        WAVS_CO_TRY(co_await timers_.sleep_for(backoff.next()));
+        WAVS_CO_TRY(co_await deps_.timers.sleep_for(backoff.next()));
     }
     run.hold.reset();
     for (auto& result : run.results) {
-        aggregator_.submit(std::move(result));
+        deps_.aggregator.submit(std::move(result));
     }
     co_return base::ok();
 }
 
 async::Task<base::Result<void>> Dispatcher::skip_job(Job job, std::string reason) {
-    co_return co_await journal_.set_state(*job->event, types::EventState::Skipped,
-                                          std::move(reason));
+    co_return co_await deps_.journal.set_state(*job->event, types::EventState::Skipped,
+                                               std::move(reason));
 }
 
 async::Task<base::Result<std::vector<types::WasmResponse>>> Dispatcher::run_component(Job job) {
-    auto responses = co_await engine_.run(*job);
+    auto responses = co_await deps_.engine.run(*job);
     if (responses.has_value() || !worth_a_second_run(responses.error())) {
         co_return std::move(responses);
     }
     telemetry::log_failure(telemetry::Level::Warn, "dispatcher", "run failed, once more",
                            responses.error(),
                            {{"event", types::to_string(job->event->default_event_id)}});
-    co_return co_await engine_.run(*job);
+    co_return co_await deps_.engine.run(*job);
 }
 
 async::Task<void> Dispatcher::fail(Job job, base::Error error) {
@@ -385,7 +371,7 @@ async::Task<void> Dispatcher::fail(Job job, base::Error error) {
                             {"trace", types::to_string(job->event->trace_id)}});
     auto record = *job->event;
     const bool too_often = ++record.attempts >= options_.max_attempts;
-    auto stored = co_await journal_.set_state(
+    auto stored = co_await deps_.journal.set_state(
         std::move(record), too_often ? types::EventState::Parked : types::EventState::Failed,
         error.full_text());
     if (!stored.has_value() && stored.error().kind() != base::ErrorKind::Cancelled) {
@@ -397,7 +383,7 @@ async::Task<void> Dispatcher::fail(Job job, base::Error error) {
 }
 
 base::Result<types::EventRecord> Dispatcher::failed_event(std::uint64_t sequence) const {
-    WAVS_TRY(auto event, journal_.event(sequence));
+    WAVS_TRY(auto event, deps_.journal.event(sequence));
     if (!event) {
         return base::Error(base::ErrorKind::NotFound, "event_unknown",
                            fmt::format("no event {} on this node", sequence),
@@ -415,15 +401,16 @@ base::Result<types::EventRecord> Dispatcher::failed_event(std::uint64_t sequence
 async::Task<base::Result<void>> Dispatcher::retry(std::uint64_t sequence) {
     WAVS_CO_TRY(auto event, failed_event(sequence));
     const auto service = event.action.config.service_id;
-    WAVS_CO_TRY(co_await journal_.set_state(std::move(event), types::EventState::Accepted, ""));
+    WAVS_CO_TRY(
+        co_await deps_.journal.set_state(std::move(event), types::EventState::Accepted, ""));
     jobs_->push(service, sequence);
     co_return base::ok();
 }
 
 async::Task<base::Result<void>> Dispatcher::skip(std::uint64_t sequence) {
     WAVS_CO_TRY(auto event, failed_event(sequence));
-    co_return co_await journal_.set_state(std::move(event), types::EventState::Skipped,
-                                          "given up by the operator");
+    co_return co_await deps_.journal.set_state(std::move(event), types::EventState::Skipped,
+                                               "given up by the operator");
 }
 
 void Dispatcher::ended(std::uint64_t sequence, const Outcome& outcome) {

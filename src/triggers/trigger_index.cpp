@@ -10,9 +10,9 @@ namespace {
 
 template <typename Map, typename Key>
 const typename Map::mapped_type& find_or_empty(const Map& map, const Key& key) {
-    static const typename Map::mapped_type kNone{};
+    static const typename Map::mapped_type nothing{};
     const auto found = map.find(key);
-    return found == map.end() ? kNone : found->second;
+    return found == map.end() ? nothing : found->second;
 }
 
 }  // namespace

@@ -183,6 +183,14 @@ TEST_F(AsyncTest, with_timeout_ends_the_slow_one) {
     EXPECT_EQ(result->error().message(), "slow call: no answer within 1000 ms");
 }
 
+Task<base::Result<void>> fail(int& starts) {
+    ++starts;
+    if (starts == 2) {
+        throw std::runtime_error("thrown");
+    }
+    co_return base::Error(base::ErrorKind::Unavailable, "x", "chain gone");
+}
+
 TEST_F(AsyncTest, supervisor_restarts_and_reports) {
     int starts = 0;
     std::vector<std::string> errors;
@@ -191,14 +199,7 @@ TEST_F(AsyncTest, supervisor_restarts_and_reports) {
             errors.push_back(*status.last_error);
         }
     });
-    supervisor.run("triggers/evm", context_.get_executor(),
-                   [&starts]() -> Task<base::Result<void>> {
-                       ++starts;
-                       if (starts == 2) {
-                           throw std::runtime_error("thrown");
-                       }
-                       co_return base::Error(base::ErrorKind::Unavailable, "x", "chain gone");
-                   });
+    supervisor.run("triggers/evm", context_.get_executor(), [&starts] { return fail(starts); });
     settle();
     EXPECT_EQ(starts, 1);
     timers_.advance(seconds(1));
@@ -229,6 +230,32 @@ TEST_F(AsyncTest, mutex_lets_one_in_at_a_time) {
     settle();
     EXPECT_EQ(most, 1);
     EXPECT_EQ(total, 20);
+}
+
+Task<void> lock_and_sleep(Mutex& mutex, Timers& timers) {
+    auto guard = co_await mutex.lock();
+    auto slept = co_await timers.sleep_for(seconds(1));
+    static_cast<void>(slept);
+}
+
+TEST_F(AsyncTest, a_waiter_of_a_mutex_that_is_stopped_lets_nobody_in) {
+    Mutex mutex(context_.get_executor());
+    group_.spawn("holder", lock_and_sleep(mutex, timers_));
+    settle();
+    {
+        TaskGroup stopped(context_.get_executor(), "stopped");
+        stopped.spawn("waiter", lock_and_sleep(mutex, timers_));
+        settle();
+    }
+    int inside = 0;
+    int most = 0;
+    int total = 0;
+    group_.spawn("user", count_up(mutex, inside, most, total));
+    settle();
+    EXPECT_EQ(total, 0) << "the holder is still in";
+    timers_.advance(seconds(1));
+    settle();
+    EXPECT_EQ(total, 1);
 }
 
 Task<void> pass(Semaphore& semaphore, int& inside, int& most, int& total) {

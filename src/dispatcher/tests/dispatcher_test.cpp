@@ -158,15 +158,15 @@ protected:
             ServicesDeps{store_, *journal_, node_, node_, node_, node_, node_, node_, clock_,
                          timers_, random_, metrics_},
             services_options_, context_.get_executor());
-        dispatcher_ =
-            std::make_unique<Dispatcher>(*services_, *journal_, node_, node_, node_, batches_,
-                                         disk_, clock_, timers_, random_, metrics_,
-                                         DispatcherOptions{.max_running = 4,
-                                                           .max_running_per_service = 3,
-                                                           .storing_per_running = 2,
-                                                           .queue_capacity = 100,
-                                                           .max_attempts = 3},
-                                         context_.get_executor());
+        dispatcher_ = std::make_unique<Dispatcher>(
+            DispatcherDeps{*services_, *journal_, node_, node_, node_, batches_, disk_, clock_,
+                           timers_, random_, metrics_},
+            DispatcherOptions{.max_running = 4,
+                              .max_running_per_service = 3,
+                              .storing_per_running = 2,
+                              .queue_capacity = 100,
+                              .max_attempts = 3},
+            context_.get_executor());
         EXPECT_TRUE(run(journal_->open()).has_value());
     }
     void start() {

@@ -35,17 +35,28 @@ struct ManualRequest {
     enum class Wait { No, UntilRun } wait = Wait::No;
 };
 
+/// The modules the hub works with; all outlive it.
+struct DispatcherDeps {
+    Services& services;
+    Journal& journal;
+    EnginePort& engine;
+    SubmissionPort& submission;
+    AggregatorPort& aggregator;
+    async::Channel<types::TriggerBatch>& batches;
+    const storage::DiskSpace& disk;
+    const base::Clock& clock;
+    async::Timers& timers;
+    base::RandomSource& random;
+    telemetry::Metrics& metrics;
+};
+
 /// The hub: journals what the sources saw, has each event run and its responses signed, and hands
 /// the stored results to the aggregator. An event is on disk before it runs, its results before
 /// they leave. While the disk is low nothing new is taken. Owned by `app`; methods are callable
 /// from any executor.
 class Dispatcher {
 public:
-    Dispatcher(Services& services, Journal& journal, EnginePort& engine, SubmissionPort& submission,
-               AggregatorPort& aggregator, async::Channel<types::TriggerBatch>& batches,
-               const storage::DiskSpace& disk, const base::Clock& clock, async::Timers& timers,
-               base::RandomSource& random, telemetry::Metrics& metrics, DispatcherOptions options,
-               async::Executor executor);
+    Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Executor executor);
     ~Dispatcher();
 
     /// Starts the workers and puts every unfinished event and result back on its way.
@@ -91,17 +102,7 @@ private:
     void remember(const types::EventJob& job, std::optional<std::string> error);
     telemetry::Counter& fired(const types::TriggerData& data);
 
-    Services& services_;
-    Journal& journal_;
-    EnginePort& engine_;
-    SubmissionPort& submission_;
-    AggregatorPort& aggregator_;
-    async::Channel<types::TriggerBatch>& batches_;
-    const storage::DiskSpace& disk_;
-    const base::Clock& clock_;
-    async::Timers& timers_;
-    base::RandomSource& random_;
-    telemetry::Metrics& metrics_;
+    DispatcherDeps deps_;
     DispatcherOptions options_;
     async::Executor executor_;
     telemetry::Counter done_;
