@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every C++ library of the project, from Debian 12 packages (names and versions in scripts/setup.sh).
+# Every C++ library of the project, from Debian 12 packages (names and versions in scripts/debian-packages.txt).
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 set(Boost_NO_WARN_NEW_VERSIONS ON)
@@ -14,6 +14,7 @@ find_package(RocksDB CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(secp256k1 REQUIRED IMPORTED_TARGET libsecp256k1)
 pkg_check_modules(botan REQUIRED IMPORTED_TARGET botan-2)
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()
@@ -26,3 +27,10 @@ endif()
 add_library(wavs_asio INTERFACE)
 target_compile_definitions(wavs_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 target_link_libraries(wavs_asio INTERFACE Boost::headers Threads::Threads)
+
+# For programs that run the node: memory that one thread takes and another gives back is most of what an event costs
+# glibc's malloc. Sanitizers bring their own.
+add_library(wavs_malloc INTERFACE)
+if(NOT WAVS_SANITIZE)
+  target_link_libraries(wavs_malloc INTERFACE PkgConfig::jemalloc)
+endif()
