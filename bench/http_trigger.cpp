@@ -2,6 +2,7 @@
 #include "client.hpp"
 #include "load.hpp"
 #include "node_program.hpp"
+#include "wavs/async/as_flow.hpp"
 
 #include <fmt/format.h>
 
@@ -24,8 +25,9 @@ void http_trigger(const Settings& settings) {
     const auto program = start_program(side, settings, folder);
     const auto config = config_of(register_bench_service(side, program->client()));
     async::Runtime threads({.io_threads = 1, .blocking_threads = 1});
-    Load load(threads.io(), config, [&client = program->client()](types::TriggerAction action) {
-        return fire_over_http(client, std::move(action));
+    async::TaskGroup requests(threads.io(), "requests");
+    Load load(config, [&, &client = program->client()](types::TriggerAction action) {
+        return async::as_flow(requests, "request", fire_over_http(client, std::move(action)));
     });
     load.start(settings.in_flight);
     std::this_thread::sleep_for(settings.warm_up);

@@ -45,7 +45,7 @@ private:
 async::Task<int> fire_timed(Fire fire, types::TriggerAction action, double& micros,
                             std::optional<base::Error>& error) {
     const auto start = std::chrono::steady_clock::now();
-    auto ended = co_await fire(std::move(action));
+    auto ended = co_await async::as_task(fire(std::move(action)));
     micros = micros_between(start, std::chrono::steady_clock::now());
     if (!ended.has_value()) {
         error = std::move(ended).error();

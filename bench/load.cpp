@@ -11,16 +11,20 @@ std::atomic<std::uint64_t> next_event{1};
 
 }  // namespace
 
-Load::Load(async::Executor executor, types::TriggerConfig config, Fire fire)
-    : executor_(std::move(executor)),
-      config_(std::move(config)),
-      fire_(std::move(fire)),
-      clients_(async::make_strand(executor_), "load") {}
+Load::Load(types::TriggerConfig config, Fire fire)
+    : config_(std::move(config)), fire_(std::move(fire)) {}
 
 void Load::start(unsigned clients) {
     stopping_ = false;
+    running_ = clients;
     for (unsigned i = 0; i < clients; ++i) {
-        clients_.spawn_on(async::make_strand(executor_), "client", client());
+        async::start(client(), [this](const auto& end) {
+            if (!end.value || !end.value->has_value()) {
+                const std::lock_guard lock(mutex_);
+                failure_ = end.value ? end.value->error() : async::cancelled_error("client");
+            }
+            --running_;
+        });
     }
 }
 
@@ -57,22 +61,19 @@ std::vector<double> Load::end_window() {
     return std::move(latencies_);
 }
 
-async::Task<void> Load::client() {
+async::Flow<base::Result<void>> Load::client() {
     while (!stopping_) {
         auto action = action_of(config_, next_event.fetch_add(1));
         const auto start = std::chrono::steady_clock::now();
-        auto ended = co_await fire_(std::move(action));
+        WAVS_CO_TRY(co_await fire_(std::move(action)));
         const auto latency = micros_between(start, std::chrono::steady_clock::now());
-        const std::lock_guard lock(mutex_);
-        if (!ended.has_value()) {
-            failure_ = std::move(ended).error();
-            co_return;
-        }
         completed_.fetch_add(1);
         if (recording_) {
+            const std::lock_guard lock(mutex_);
             latencies_.push_back(latency);
         }
     }
+    co_return base::ok();
 }
 
 }  // namespace wavs::bench

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/task_group.hpp"
+#include "wavs/async/flow.hpp"
 #include "wavs/types/trigger_data.hpp"
 
 #include <atomic>
@@ -13,13 +13,13 @@
 namespace wavs::bench {
 
 /// Gives one trigger and ends when its signed result is stored.
-using Fire = std::function<async::Task<base::Result<void>>(types::TriggerAction action)>;
+using Fire = std::function<async::Flow<base::Result<void>>(types::TriggerAction action)>;
 
 /// Closed loop: so many clients, each gives its next trigger when the last one has ended. No two
 /// triggers are equal, also over several loads of one process.
 class Load {
 public:
-    Load(async::Executor executor, types::TriggerConfig config, Fire fire);
+    Load(types::TriggerConfig config, Fire fire);
     ~Load();
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
@@ -29,23 +29,22 @@ public:
     void stop();
 
     std::uint64_t completed() const { return completed_.load(); }
-    bool running() const { return clients_.running() > 0; }
+    bool running() const { return running_ > 0; }
     /// Latencies in microseconds from now on are kept.
     void begin_window();
     std::vector<double> end_window();
 
 private:
-    async::Task<void> client();
+    async::Flow<base::Result<void>> client();
     void wait_for_clients();
 
-    async::Executor executor_;
     types::TriggerConfig config_;
     Fire fire_;
-    async::TaskGroup clients_;
+    std::atomic<unsigned> running_{0};
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> completed_{0};
     std::mutex mutex_;
-    bool recording_ = false;
+    std::atomic<bool> recording_{false};
     std::vector<double> latencies_;
     std::optional<base::Error> failure_;
 };

@@ -40,11 +40,11 @@ async::Task<int> stop_node(app::Node& node) {
     co_return 0;
 }
 
-async::Task<base::Result<void>> fire_one(app::Node& node, types::TriggerAction action) {
+async::Flow<base::Result<void>> fire_one(app::Node& node, types::TriggerAction action) {
     dispatcher::ManualRequest request;
     request.action = std::move(action);
     request.wait = dispatcher::ManualRequest::Wait::UntilRun;
-    co_return co_await node.trigger(std::move(request));
+    return node.trigger(std::move(request));
 }
 
 std::size_t open_results_of(const app::Node& node) {

@@ -28,7 +28,7 @@ public:
     std::size_t open_results() const;
 
 private:
-    async::Runtime runtime_{{.io_threads = 2, .blocking_threads = 4}};
+    async::Runtime runtime_{{.io_threads = 1, .blocking_threads = 4}};
     std::unique_ptr<app::Node> node_;
 };
 

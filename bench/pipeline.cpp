@@ -77,7 +77,7 @@ void pipeline(const Settings& settings) {
     LocalNode node(folder / "node");
     cli::NodeClient client(side.http(), node.url());
     const auto config = config_of(register_bench_service(side, client));
-    Load load(node.io(), config, node.fire());
+    Load load(config, node.fire());
     std::vector<Run> runs;
     for (unsigned i = 0; i < settings.runs; ++i) {
         auto run = measure_load(node, load, settings);

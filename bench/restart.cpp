@@ -15,7 +15,7 @@ void make_events(const Settings& settings, const std::filesystem::path& data) {
     ClientSide side;
     LocalNode node(data);
     cli::NodeClient client(side.http(), node.url());
-    Load load(node.io(), config_of(register_bench_service(side, client)), node.fire());
+    Load load(config_of(register_bench_service(side, client)), node.fire());
     load.start(settings.in_flight);
     while (load.completed() < kEvents && load.running()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));

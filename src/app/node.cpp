@@ -140,7 +140,7 @@ struct Node::Impl {
 };
 
 base::Result<void> Node::Impl::open_store() {
-    WAVS_TRY(store, storage::RocksdbStore::open(config.data / "db", disk_failed));
+    WAVS_TRY(store, storage::RocksdbStore::open(config.data / "db", disk_failed, runtime.io()));
     journal = std::make_unique<dispatcher::Journal>(*store, clock);
     metrics.on_render([this] { export_queues(metrics); });
     return base::ok();
@@ -349,7 +349,7 @@ base::Result<std::unique_ptr<Node>> Node::create(config::Config config,
 async::Task<base::Result<void>> Node::start() { return impl_->start(); }
 async::Task<void> Node::stop() { return impl_->stop(); }
 std::string Node::url() const { return impl_->http->url(); }
-async::Task<base::Result<void>> Node::trigger(dispatcher::ManualRequest request) {
+async::Flow<base::Result<void>> Node::trigger(dispatcher::ManualRequest request) {
     return impl_->dispatcher->trigger(std::move(request));
 }
 const storage::Store& Node::store() const { return *impl_->store; }

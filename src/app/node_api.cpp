@@ -263,12 +263,12 @@ async::Task<base::Result<void>> NodeApi::simulate_trigger(http::SimulatedTrigger
     manual.action = std::move(request.action);
     manual.count = request.count;
     if (!request.wait_for_completion) {
-        co_return co_await deps_.dispatcher.trigger(std::move(manual));
+        co_return co_await async::as_task(deps_.dispatcher.trigger(std::move(manual)));
     }
     manual.wait = dispatcher::ManualRequest::Wait::UntilRun;
     co_return co_await async::with_timeout<void>(
         deps_.timers, deps_.config.http.dev_trigger_timeout, "waiting for the runs of the trigger",
-        deps_.dispatcher.trigger(std::move(manual)));
+        async::as_task(deps_.dispatcher.trigger(std::move(manual))));
 }
 
 async::Task<base::Result<http::TriggerStreams>> NodeApi::trigger_streams() {

@@ -60,8 +60,8 @@ void EngineBinding::release(types::RegisteredServicePtr service) {
     }
 }
 
-async::Task<base::Result<std::vector<types::WasmResponse>>> EngineBinding::run(
-    types::EventJob job) {
+async::Flow<base::Result<std::vector<types::WasmResponse>>> EngineBinding::run(
+    types::EventJob job, std::stop_token stop) {
     engine::OperatorJob operator_job;
     // Aliases share the owner: neither manifest nor event is copied per run.
     operator_job.service = {
@@ -71,7 +71,8 @@ async::Task<base::Result<std::vector<types::WasmResponse>>> EngineBinding::run(
         std::shared_ptr<const types::TriggerAction>(job.event, &job.event->action);
     operator_job.event_id = job.event->default_event_id;
     operator_job.trace_id = job.event->trace_id;
-    WAVS_CO_TRY(auto outcome, co_await engine_.run_operator(std::move(operator_job)));
+    WAVS_CO_TRY(auto outcome,
+                co_await engine_.run_operator(std::move(operator_job), std::move(stop)));
     co_return std::move(outcome.responses);
 }
 
@@ -86,7 +87,7 @@ async::Task<base::Result<types::EvmAddress>> SubmissionBinding::address(std::uin
     co_return co_await signer_.address(hd_index);
 }
 
-async::Task<base::Result<dispatcher::SignedRun>> SubmissionBinding::sign(
+async::Flow<base::Result<dispatcher::SignedRun>> SubmissionBinding::sign(
     types::EventJob job, types::RegisteredServicePtr current,
     std::vector<types::WasmResponse> responses) {
     WAVS_CO_TRY(auto run,

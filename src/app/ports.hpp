@@ -17,7 +17,8 @@ public:
         : engine_(engine), background_(background) {}
     async::Task<base::Result<void>> prepare(types::RegisteredServicePtr service) override;
     void release(types::RegisteredServicePtr service) override;
-    async::Task<base::Result<std::vector<types::WasmResponse>>> run(types::EventJob job) override;
+    async::Flow<base::Result<std::vector<types::WasmResponse>>> run(types::EventJob job,
+                                                                    std::stop_token stop) override;
     storage::Batch forget(const types::ServiceId& service) override;
 
 private:
@@ -30,7 +31,7 @@ public:
     SubmissionBinding(submission::Signer& signer, submission::Submitter& submitter)
         : signer_(signer), submitter_(submitter) {}
     async::Task<base::Result<types::EvmAddress>> address(std::uint32_t hd_index) override;
-    async::Task<base::Result<dispatcher::SignedRun>> sign(
+    async::Flow<base::Result<dispatcher::SignedRun>> sign(
         types::EventJob job, types::RegisteredServicePtr current,
         std::vector<types::WasmResponse> responses) override;
 

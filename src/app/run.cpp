@@ -12,9 +12,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace wavs::app {
 namespace {
@@ -64,7 +66,9 @@ int serve_until_signal(config::LoadedNode loaded) {
         }
         telemetry::log_warn("app", "faults are armed", {{"faults", faults}});
     }
-    async::Runtime runtime({.io_threads = 2, .blocking_threads = 4});
+    // Guests have a thread per core; more for I/O would only take turns with them.
+    async::Runtime runtime({.io_threads = std::max(1U, std::thread::hardware_concurrency() / 2),
+                            .blocking_threads = 4});
     auto node = Node::create(std::move(loaded.config), std::move(loaded.environment), runtime);
     if (!node.has_value()) {
         print(stderr, "wavs: " + node.error().full_text() + "\n");

@@ -12,7 +12,12 @@ namespace wavs::crypto {
 
 types::Signature EvmSigner::sign(const types::Envelope& envelope,
                                  const types::SignatureKind& kind) const {
-    const auto signature = sign(types::signing_hash(envelope, kind));
+    return sign(types::envelope_digest(envelope), kind);
+}
+
+types::Signature EvmSigner::sign(const types::Bytes32& envelope_digest,
+                                 const types::SignatureKind& kind) const {
+    const auto signature = sign(types::signing_hash(envelope_digest, kind));
     return {.data = base::to_bytes(signature.view()), .kind = kind};
 }
 

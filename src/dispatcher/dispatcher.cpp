@@ -30,7 +30,7 @@ base::Error not_found(const types::TriggerConfig& config,
 class RunPlace {
 public:
     RunPlace(JobQueue& jobs, const types::ServiceId& service) : jobs_(jobs), service_(service) {}
-    ~RunPlace() { jobs_.done(service_); }
+    ~RunPlace() { jobs_.ran(service_); }
     RunPlace(const RunPlace&) = delete;
     RunPlace& operator=(const RunPlace&) = delete;
 
@@ -45,7 +45,38 @@ bool worth_a_second_run(const base::Error& error) {
            error.code() == base::ErrorCode("out_of_time");
 }
 
+std::string what_of(const std::exception_ptr& fault) {
+    try {
+        std::rethrow_exception(fault);
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+}
+
 }  // namespace
+
+// Those who wait for the runs of one request.
+struct Dispatcher::Request {
+    explicit Request(std::size_t events, async::Completion<void> when_done)
+        : left(events), done(std::move(when_done)) {}
+
+    void one_ended(std::mutex& mutex, const Outcome& outcome) {
+        {
+            const std::lock_guard lock(mutex);
+            if (!outcome.has_value() && first.has_value()) {
+                first = outcome;
+            }
+            if (--left > 0) {
+                return;
+            }
+        }
+        done.set(std::move(first));
+    }
+
+    std::size_t left;
+    Outcome first = base::ok();
+    async::Completion<void> done;
+};
 
 Dispatcher::Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Executor executor)
     : deps_(deps),
@@ -53,22 +84,20 @@ Dispatcher::Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Ex
       executor_(std::move(executor)),
       done_(deps.metrics.counter("wavs_events_done_total", "Events whose run ended well")),
       failed_(deps.metrics.counter("wavs_events_failed_total", "Events whose run failed")),
-      jobs_(std::make_unique<JobQueue>(executor_,
-                                       JobQueueOptions{options.queue_capacity, options.max_running,
-                                                       options.max_running_per_service},
-                                       [this](std::uint64_t sequence) { return load(sequence); })),
-      workers_(async::make_strand(executor_), "dispatcher",
-               [](std::string_view task, std::string_view what) {
-                   telemetry::log_error("dispatcher", "a worker threw",
-                                        {{"task", task}, {"what", what}});
-               }) {}
+      jobs_(std::make_unique<JobQueue>(
+          JobQueueOptions{options.queue_capacity, options.max_running,
+                          options.max_running_per_service,
+                          options.max_running * options.storing_per_running},
+          [this](std::uint64_t sequence) { return load(sequence); })),
+      waits_(async::make_strand(executor_), "dispatcher",
+             [](std::string_view task, std::string_view what) {
+                 telemetry::log_error("dispatcher", "a wait threw",
+                                      {{"task", task}, {"what", what}});
+             }) {}
 
 Dispatcher::~Dispatcher() = default;
 
 async::Task<base::Result<void>> Dispatcher::start() {
-    for (std::size_t i = 0; i < options_.max_running * options_.storing_per_running; ++i) {
-        workers_.spawn_on(async::make_strand(executor_), "worker", work());
-    }
     WAVS_CO_TRY(const auto results, deps_.journal.work(types::WorkKind::OpenResult));
     WAVS_CO_TRY(const auto events, deps_.journal.work(types::WorkKind::OpenEvent));
     if (!results.empty() || !events.empty()) {
@@ -78,6 +107,7 @@ async::Task<base::Result<void>> Dispatcher::start() {
     for (const auto& event : events) {
         jobs_->push(event.service, event.sequence);
     }
+    start_runs();
     for (const auto& result : results) {
         deps_.aggregator.resume(result.service, result.sequence, result.response_index);
     }
@@ -99,7 +129,30 @@ base::Result<Dispatcher::Job> Dispatcher::load(std::uint64_t sequence) {
 
 async::Task<std::vector<std::string>> Dispatcher::stop(base::Duration deadline) {
     jobs_->close();
-    co_return co_await workers_.stop(deps_.timers, deadline);
+    stop_.request_stop();
+    auto left = co_await waits_.stop(deps_.timers, deadline);
+    const async::OneShot<bool> drained(executor_);
+    {
+        const std::lock_guard lock(mutex_);
+        drained_ = drained;
+    }
+    if (jobs_->picked() > 0) {
+        using boost::asio::experimental::awaitable_operators::operator||;
+        co_await (drained.wait() || deps_.timers.sleep_for(deadline));
+    }
+    if (const auto running = jobs_->picked(); running > 0) {
+        left.push_back(fmt::format("dispatcher/{} events", running));
+    }
+    // Those whose events were not begun.
+    std::unordered_map<std::uint64_t, std::shared_ptr<Request>> followed;
+    {
+        const std::lock_guard lock(mutex_);
+        followed.swap(followed_);
+    }
+    for (auto& [sequence, request] : followed) {
+        request->one_ended(mutex_, async::cancelled_error("event"));
+    }
+    co_return left;
 }
 
 async::Task<base::Result<void>> Dispatcher::run_batches() {
@@ -181,9 +234,9 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
         events.push_back({&action, service->digest});
         revisions[service->digest] = service;
     }
-    WAVS_CO_TRY(auto records,
-                co_await deps_.journal.accept(std::move(events), batch.source, batch.positions,
-                                              Journal::Repeats::DropKnown));
+    WAVS_CO_TRY(auto records, co_await async::as_task(deps_.journal.accept(
+                                  std::move(events), batch.source, batch.positions,
+                                  Journal::Repeats::DropKnown)));
     if (!records.empty()) {
         WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterAccept);
     }
@@ -193,6 +246,7 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
         jobs_->push(std::make_shared<const types::EventJob>(
             types::EventJob{revisions.at(shared->revision), shared}));
     }
+    start_runs();
     for (const auto& change : batch.changes) {
         deps_.services.announce(change);
     }
@@ -219,7 +273,7 @@ async::Task<base::Result<void>> Dispatcher::run_retention() {
     }
 }
 
-async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
+async::Flow<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
     const auto& config = request.action.config;
     const auto service = deps_.services.find(config.service_id);
     if (!service || service->service.find(config.workflow_id) == nullptr) {
@@ -243,71 +297,111 @@ async::Task<base::Result<void>> Dispatcher::trigger(ManualRequest request) {
                         types::to_string(config.service_id)),
             "try again later");
     }
-    const std::vector<Journal::Accept> events(request.count, {&request.action, service->digest});
-    WAVS_CO_TRY(auto records,
-                co_await deps_.journal.accept(events, "manual", {}, Journal::Repeats::Accept));
-    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterAccept);
+    std::vector<Journal::Accept> events(request.count, {&request.action, service->digest});
+    WAVS_CO_TRY(auto records, co_await deps_.journal.accept(std::move(events), "manual", {},
+                                                            Journal::Repeats::Accept));
+    WAVS_FLOW_FAULT(waits_, deps_.timers, base::FaultPoint::AfterAccept);
     fired(request.action.data).add(static_cast<double>(records.size()));
-    std::vector<async::OneShot<Outcome>> outcomes;
+    if (request.wait == ManualRequest::Wait::No || records.empty()) {
+        queue(std::move(records), service);
+        co_return base::ok();
+    }
+    co_return co_await async::suspend<void>([&](async::Completion<void> done) {
+        follow(records, std::move(done));
+        queue(std::move(records), service);
+    });
+}
+
+void Dispatcher::follow(const std::vector<types::EventRecord>& records,
+                        async::Completion<void> done) {
+    const auto request = std::make_shared<Request>(records.size(), std::move(done));
+    const std::lock_guard lock(mutex_);
+    for (const auto& record : records) {
+        followed_.emplace(record.sequence, request);
+    }
+}
+
+void Dispatcher::queue(std::vector<types::EventRecord> records,
+                       const types::RegisteredServicePtr& service) {
     for (auto& record : records) {
-        if (request.wait == ManualRequest::Wait::UntilRun) {
-            const std::lock_guard lock(mutex_);
-            outcomes.emplace_back(executor_);
-            waiting_.emplace(record.sequence, outcomes.back());
-        }
         auto shared = std::make_shared<const types::EventRecord>(std::move(record));
-        jobs_->push(std::make_shared<const types::EventJob>(types::EventJob{service, shared}));
+        jobs_->push(
+            std::make_shared<const types::EventJob>(types::EventJob{service, std::move(shared)}));
     }
-    Outcome first = base::ok();
-    for (auto& outcome : outcomes) {
-        auto ended = co_await outcome.wait();
-        if (ended && !ended->has_value() && first.has_value()) {
-            first = std::move(*ended);
-        }
-    }
-    co_return first;
+    start_runs();
 }
 
-async::Task<void> Dispatcher::work() {
-    while (true) {
-        auto taken = co_await jobs_->take();
-        if (!taken.has_value()) {
-            co_return;
-        }
-        const auto job = std::move(taken.value());
-        auto outcome = co_await process(job);
-        if (outcome.has_value()) {
-            done_.add();
+// An event that ends before this comes back gives its place to the loop here, not to the stack.
+void Dispatcher::start_runs() {
+    static thread_local const Dispatcher* starting = nullptr;
+    if (starting == this) {
+        return;
+    }
+    const auto* outer = std::exchange(starting, this);
+    while (auto job = jobs_->pick()) {
+        const auto sequence = job->event->sequence;
+        async::start(handle(std::move(job)),
+                     [this, sequence](const async::FlowEnd<Outcome>& end) { left(sequence, end); });
+    }
+    starting = outer;
+}
+
+void Dispatcher::left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end) {
+    if (end.fault) {
+        telemetry::log_error("dispatcher", "an event threw, it waits for the next start",
+                             {{"sequence", sequence}, {"what", what_of(end.fault)}});
+        ended(sequence, async::cancelled_error("event"));
+    } else {
+        ended(sequence, *end.value);
+    }
+    jobs_->stored();
+    start_runs();
+    std::optional<async::OneShot<bool>> drained;
+    {
+        const std::lock_guard lock(mutex_);
+        drained = drained_;
+    }
+    if (drained && jobs_->picked() == 0) {
+        drained->set(true);
+    }
+}
+
+async::Flow<Dispatcher::Outcome> Dispatcher::handle(Job job) {
+    auto outcome = co_await process(job);
+    if (outcome.has_value()) {
+        done_.add();
+        if (any_errors_) {
             remember(*job, std::nullopt);
-        } else if (outcome.error().kind() != base::ErrorKind::Cancelled) {
-            co_await fail(job, outcome.error());
         }
-        ended(job->event->sequence, outcome);
+    } else if (outcome.error().kind() != base::ErrorKind::Cancelled) {
+        (void)co_await fail(job, outcome.error());
     }
+    co_return outcome;
 }
 
-async::Task<base::Result<void>> Dispatcher::process(Job job) {
+async::Flow<Dispatcher::Outcome> Dispatcher::process(const Job& job) {
     // The place is given up before the outcome is stored, so that a run does not wait for the disk.
     std::optional<RunPlace> place(std::in_place, *jobs_, job->event->action.config.service_id);
-    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::Worker);
+    WAVS_FLOW_FAULT(waits_, deps_.timers, base::FaultPoint::Worker);
     const auto current = deps_.services.find(job->event->action.config.service_id);
     if (!job->service || !current) {
-        co_return co_await skip_job(std::move(job), "its service is not registered any more");
+        co_return co_await skip_job(job, "its service is not registered any more");
     }
     if (!current->active()) {
-        co_return co_await skip_job(std::move(job), "the service was paused");
+        co_return co_await skip_job(job, "the service was paused");
     }
     if (job->workflow() == nullptr) {
-        co_return co_await skip_job(std::move(job), "the workflow is gone");
+        co_return co_await skip_job(job, "the workflow is gone");
     }
     WAVS_CO_TRY(auto run, co_await run_and_sign(job));
     place.reset();
-    co_return co_await store(std::move(job), std::move(run));
+    start_runs();
+    co_return co_await store(job, std::move(run));
 }
 
-async::Task<base::Result<SignedRun>> Dispatcher::run_and_sign(Job job) {
+async::Flow<base::Result<SignedRun>> Dispatcher::run_and_sign(const Job& job) {
     WAVS_CO_TRY(auto responses, co_await run_component(job));
-    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterRun);
+    WAVS_FLOW_FAULT(waits_, deps_.timers, base::FaultPoint::AfterRun);
     const auto current = deps_.services.find(job->service->id);
     if (!current || !current->active()) {
         SignedRun nothing;
@@ -315,13 +409,13 @@ async::Task<base::Result<SignedRun>> Dispatcher::run_and_sign(Job job) {
         co_return std::move(nothing);
     }
     WAVS_CO_TRY(auto run, co_await deps_.submission.sign(*job, current, std::move(responses)));
-    WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterSign);
+    WAVS_FLOW_FAULT(waits_, deps_.timers, base::FaultPoint::AfterSign);
     co_return std::move(run);
 }
 
-async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
+async::Flow<Dispatcher::Outcome> Dispatcher::store(const Job& job, SignedRun run) {
     if (!run.skipped.empty()) {
-        co_return co_await skip_job(std::move(job), std::move(run.skipped));
+        co_return co_await skip_job(job, std::move(run.skipped));
     }
     // What is signed must not be thrown away: until the disk takes it, it is tried again.
     async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), deps_.random);
@@ -336,7 +430,8 @@ async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
         telemetry::log_failure(telemetry::Level::Error, "dispatcher",
                                "a result is not stored yet, again later", stored.error(),
                                {{"event", types::to_string(job->event->default_event_id)}});
-        WAVS_CO_TRY(co_await deps_.timers.sleep_for(backoff.next()));
+        WAVS_CO_TRY(
+            co_await async::as_flow(waits_, "store", deps_.timers.sleep_for(backoff.next())));
     }
     run.hold.reset();
     for (auto& result : run.results) {
@@ -345,23 +440,25 @@ async::Task<base::Result<void>> Dispatcher::store(Job job, SignedRun run) {
     co_return base::ok();
 }
 
-async::Task<base::Result<void>> Dispatcher::skip_job(Job job, std::string reason) {
+async::Flow<Dispatcher::Outcome> Dispatcher::skip_job(const Job& job, std::string reason) {
     co_return co_await deps_.journal.set_state(*job->event, types::EventState::Skipped,
                                                std::move(reason));
 }
 
-async::Task<base::Result<std::vector<types::WasmResponse>>> Dispatcher::run_component(Job job) {
-    auto responses = co_await deps_.engine.run(*job);
+async::Flow<base::Result<std::vector<types::WasmResponse>>> Dispatcher::run_component(
+    const Job& job) {
+    auto responses = co_await deps_.engine.run(*job, stop_.get_token());
     if (responses.has_value() || !worth_a_second_run(responses.error())) {
         co_return std::move(responses);
     }
     telemetry::log_failure(telemetry::Level::Warn, "dispatcher", "run failed, once more",
                            responses.error(),
                            {{"event", types::to_string(job->event->default_event_id)}});
-    co_return co_await deps_.engine.run(*job);
+    co_return co_await deps_.engine.run(*job, stop_.get_token());
 }
 
-async::Task<void> Dispatcher::fail(Job job, base::Error error) {
+// What is not stored is told here; there is nothing else to be done about it.
+async::Flow<Dispatcher::Outcome> Dispatcher::fail(const Job& job, base::Error error) {
     failed_.add();
     remember(*job, error.full_text());
     telemetry::log_failure(telemetry::Level::Error, "dispatcher", "event failed", error,
@@ -380,6 +477,7 @@ async::Task<void> Dispatcher::fail(Job job, base::Error error) {
             "the failure of an event is not stored, it will run again after a restart",
             stored.error(), {{"event", types::to_string(job->event->default_event_id)}});
     }
+    co_return stored;
 }
 
 base::Result<types::EventRecord> Dispatcher::failed_event(std::uint64_t sequence) const {
@@ -401,25 +499,31 @@ base::Result<types::EventRecord> Dispatcher::failed_event(std::uint64_t sequence
 async::Task<base::Result<void>> Dispatcher::retry(std::uint64_t sequence) {
     WAVS_CO_TRY(auto event, failed_event(sequence));
     const auto service = event.action.config.service_id;
-    WAVS_CO_TRY(
-        co_await deps_.journal.set_state(std::move(event), types::EventState::Accepted, ""));
+    WAVS_CO_TRY(co_await async::as_task(
+        deps_.journal.set_state(std::move(event), types::EventState::Accepted, "")));
     jobs_->push(service, sequence);
+    start_runs();
     co_return base::ok();
 }
 
 async::Task<base::Result<void>> Dispatcher::skip(std::uint64_t sequence) {
     WAVS_CO_TRY(auto event, failed_event(sequence));
-    co_return co_await deps_.journal.set_state(std::move(event), types::EventState::Skipped,
-                                               "given up by the operator");
+    co_return co_await async::as_task(deps_.journal.set_state(
+        std::move(event), types::EventState::Skipped, "given up by the operator"));
 }
 
 void Dispatcher::ended(std::uint64_t sequence, const Outcome& outcome) {
-    const std::lock_guard lock(mutex_);
-    const auto waiter = waiting_.find(sequence);
-    if (waiter != waiting_.end()) {
-        waiter->second.set(outcome);
-        waiting_.erase(waiter);
+    std::shared_ptr<Request> request;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = followed_.find(sequence);
+        if (found == followed_.end()) {
+            return;
+        }
+        request = std::move(found->second);
+        followed_.erase(found);
     }
+    request->one_ended(mutex_, outcome);
 }
 
 void Dispatcher::remember(const types::EventJob& job, std::optional<std::string> error) {
@@ -430,6 +534,7 @@ void Dispatcher::remember(const types::EventJob& job, std::optional<std::string>
     } else {
         last_errors_.erase(key);
     }
+    any_errors_ = !last_errors_.empty();
 }
 
 std::optional<std::string> Dispatcher::last_error(const types::ServiceId& service,

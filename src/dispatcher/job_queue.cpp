@@ -5,9 +5,8 @@
 
 namespace wavs::dispatcher {
 
-JobQueue::JobQueue(async::Executor executor, JobQueueOptions options, Load load)
-    : executor_(std::move(executor)),
-      options_(options),
+JobQueue::JobQueue(JobQueueOptions options, Load load)
+    : options_(options),
       load_(std::move(load)),
       stats_(std::make_shared<async::QueueStats>("dispatcher.jobs", options.in_memory,
                                                  async::WhenFull::Wait)) {
@@ -45,23 +44,12 @@ void JobQueue::offer_locked(const types::ServiceId& service, Line& line) {
     if (!line.in_ring && !line.items.empty() && line.running < options_.running_per_service) {
         line.in_ring = true;
         ring_.push_back(service);
-        wake_locked();
     }
 }
 
-// The one that went idle last: what it works with is still in the caches.
-void JobQueue::wake_locked() {
-    while (!idle_.empty()) {
-        const bool woken = idle_.back().set(true);
-        idle_.pop_back();
-        if (woken) {
-            return;
-        }
-    }
-}
-
-std::optional<std::pair<types::ServiceId, JobQueue::Item>> JobQueue::pick_locked() {
-    if (ring_.empty() || running_ >= options_.running) {
+std::optional<std::pair<types::ServiceId, JobQueue::Item>> JobQueue::pick_item() {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || ring_.empty() || running_ >= options_.running || picked_ >= options_.picked) {
         return std::nullopt;
     }
     const auto service = ring_.front();
@@ -72,6 +60,7 @@ std::optional<std::pair<types::ServiceId, JobQueue::Item>> JobQueue::pick_locked
     line.items.pop_front();
     ++line.running;
     ++running_;
+    ++picked_;
     --waiting_;
     in_memory_ -= item.job ? 1 : 0;
     stats_->depth.store(waiting_, std::memory_order_relaxed);
@@ -79,56 +68,32 @@ std::optional<std::pair<types::ServiceId, JobQueue::Item>> JobQueue::pick_locked
     return std::pair(service, std::move(item));
 }
 
-async::Task<base::Result<JobQueue::Job>> JobQueue::take() {
-    while (true) {
-        std::optional<std::pair<types::ServiceId, Item>> picked;
-        std::optional<async::OneShot<bool>> turn;
-        {
-            const std::lock_guard lock(mutex_);
-            if (closed_) {
-                co_return async::cancelled_error("take from queue " + stats_->name);
-            }
-            picked = pick_locked();
-            if (!picked) {
-                turn.emplace(executor_);
-                idle_.push_back(*turn);
-            }
-        }
-        if (turn) {
-            if (!co_await turn->wait()) {
-                if (!turn->set(false)) {
-                    const std::lock_guard lock(mutex_);
-                    wake_locked();
-                }
-                co_return async::cancelled_error("take from queue " + stats_->name);
-            }
-            continue;
-        }
+JobQueue::Job JobQueue::pick() {
+    while (auto picked = pick_item()) {
         auto& [service, item] = *picked;
         if (item.job) {
-            co_return std::move(item.job);
+            return std::move(item.job);
         }
         auto loaded = load_(item.sequence);
         if (loaded.has_value() && loaded.value()) {
-            co_return std::move(loaded.value());
+            return std::move(loaded.value());
         }
         if (!loaded.has_value()) {
             telemetry::log_failure(telemetry::Level::Error, "dispatcher",
                                    "an event cannot be read, it waits for the next start",
                                    loaded.error(), {{"sequence", item.sequence}});
         }
-        done(service);
+        ran(service);
+        stored();
     }
+    return nullptr;
 }
 
-void JobQueue::done(const types::ServiceId& service) {
+void JobQueue::ran(const types::ServiceId& service) {
     const std::lock_guard lock(mutex_);
     const auto found = lines_.find(service);
     --found->second.running;
     --running_;
-    if (!ring_.empty()) {
-        wake_locked();
-    }
     if (found->second.items.empty() && found->second.running == 0) {
         lines_.erase(found);
         return;
@@ -136,13 +101,14 @@ void JobQueue::done(const types::ServiceId& service) {
     offer_locked(service, found->second);
 }
 
+void JobQueue::stored() {
+    const std::lock_guard lock(mutex_);
+    --picked_;
+}
+
 void JobQueue::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    for (const auto& waiter : idle_) {
-        waiter.set(true);
-    }
-    idle_.clear();
 }
 
 std::size_t JobQueue::waiting() const {
@@ -154,6 +120,11 @@ std::size_t JobQueue::waiting(const types::ServiceId& service) const {
     const std::lock_guard lock(mutex_);
     const auto found = lines_.find(service);
     return found == lines_.end() ? 0 : found->second.items.size();
+}
+
+std::size_t JobQueue::picked() const {
+    const std::lock_guard lock(mutex_);
+    return picked_;
 }
 
 }  // namespace wavs::dispatcher

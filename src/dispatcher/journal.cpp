@@ -18,16 +18,6 @@ const base::ByteView kNextSequence = base::as_bytes("next_sequence");
 // leaves a gap.
 constexpr std::uint64_t kBlock = 10'000;
 
-base::Bytes index_key(const types::ServiceId& service, const types::WorkflowId& workflow,
-                      std::uint64_t sequence) {
-    return storage::KeyWriter()
-        .bytes(service.view())
-        .u8(static_cast<std::uint8_t>(workflow.str().size()))
-        .text(workflow.str())
-        .u64(sequence)
-        .get();
-}
-
 base::Bytes id_key(const types::EventId& id, std::uint64_t sequence) {
     return storage::KeyWriter().bytes(id.view()).u64(sequence).get();
 }
@@ -61,8 +51,6 @@ void erase_event(storage::Batch& batch, const types::EventRecord& event) {
     const auto sequence = event.sequence;
     batch.erase(Keyspace::Events, types::event_key(sequence));
     batch.erase(Keyspace::EventIds, id_key(event.default_event_id, sequence));
-    batch.erase(Keyspace::EventIndex, index_key(event.action.config.service_id,
-                                                event.action.config.workflow_id, sequence));
     if (const auto kind = types::work_of(event.state)) {
         batch.erase(Keyspace::Work, types::work_key(*kind, sequence));
     }
@@ -80,7 +68,14 @@ base::Bytes result_id_key(const types::ResultRecord& result) {
 
 async::Task<base::Result<void>> Journal::open() {
     WAVS_CO_TRY(auto stored, store_.get(Keyspace::Meta, kNextSequence));
-    const std::uint64_t first = stored ? storage::read_u64(*stored, 0) : 1;
+    std::uint64_t first = stored ? storage::read_u64(*stored, 0) : 1;
+    // An event of a new block may have been stored before the reservation of its block was.
+    WAVS_CO_TRY(const auto beyond,
+                store_.scan(Keyspace::Events, {.from = types::event_key(first)}));
+    if (!beyond.empty()) {
+        WAVS_CO_TRY(const auto last, types::parse_event_key(beyond.back().key));
+        first = last + 1;
+    }
     storage::Batch batch;
     batch.put(Keyspace::Meta, kNextSequence, storage::KeyWriter().u64(first + kBlock).get());
     WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
@@ -91,24 +86,15 @@ async::Task<base::Result<void>> Journal::open() {
     co_return base::ok();
 }
 
-async::Task<base::Result<std::uint64_t>> Journal::take_sequences(std::size_t count) {
-    std::uint64_t first = 0;
-    std::uint64_t reserve = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        first = next_;
-        next_ += count;
-        if (next_ > reserved_until_) {
-            reserved_until_ = next_ + kBlock;
-            reserve = reserved_until_;
-        }
+std::uint64_t Journal::take_sequences(std::size_t count, storage::Batch& batch) {
+    const std::lock_guard lock(mutex_);
+    const auto first = next_;
+    next_ += count;
+    if (next_ > reserved_until_) {
+        reserved_until_ = next_ + kBlock;
+        batch.put(Keyspace::Meta, kNextSequence, storage::KeyWriter().u64(reserved_until_).get());
     }
-    if (reserve != 0) {
-        storage::Batch batch;
-        batch.put(Keyspace::Meta, kNextSequence, storage::KeyWriter().u64(reserve).get());
-        WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
-    }
-    co_return first;
+    return first;
 }
 
 base::Result<bool> Journal::known(const types::EventId& id) const {
@@ -117,14 +103,15 @@ base::Result<bool> Journal::known(const types::EventId& id) const {
     return !entries.empty();
 }
 
-async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
+async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
     std::vector<Accept> events, std::string source, std::vector<types::SourcePosition> positions,
     Repeats repeats) {
     const auto now = clock_.wall_now();
-    WAVS_CO_TRY(std::uint64_t sequence, co_await take_sequences(events.size()));
-    std::vector<types::EventRecord> records;
-    std::set<types::EventId> in_batch;
     storage::Batch batch;
+    auto sequence = take_sequences(events.size(), batch);
+    std::vector<types::EventRecord> records;
+    records.reserve(events.size());
+    std::set<types::EventId> in_batch;
     for (const auto& one : events) {
         auto record = types::make_event_record(sequence, *one.action, one.revision, now, source);
         if (repeats == Repeats::DropKnown) {
@@ -137,10 +124,6 @@ async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
         batch.put(Keyspace::Work, types::work_key(types::WorkKind::OpenEvent, sequence),
                   record.action.config.service_id.view());
         batch.put(Keyspace::EventIds, id_key(record.default_event_id, sequence), {});
-        batch.put(
-            Keyspace::EventIndex,
-            index_key(record.action.config.service_id, record.action.config.workflow_id, sequence),
-            {});
         ++sequence;
         records.push_back(std::move(record));
     }
@@ -148,15 +131,14 @@ async::Task<base::Result<std::vector<types::EventRecord>>> Journal::accept(
         batch.put(Keyspace::Coverage, position.key, position.value);
     }
     if (!batch.empty()) {
-        WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+        WAVS_CO_TRY(co_await store_.committed(std::move(batch)));
     }
     co_return std::move(records);
 }
 
-async::Task<base::Result<void>> Journal::finish(types::EventRecord event,
+async::Flow<base::Result<void>> Journal::finish(types::EventRecord event,
                                                 const std::vector<types::ResultRecord>& results,
-                                                const storage::Batch& extra) {
-    storage::Batch batch(extra);
+                                                storage::Batch batch) {
     const auto before = std::exchange(event.state, types::EventState::Done);
     event.updated_at = clock_.wall_now();
     event.reason.clear();
@@ -168,17 +150,17 @@ async::Task<base::Result<void>> Journal::finish(types::EventRecord event,
             batch.put(Keyspace::ResultIds, result_id_key(result), {});
         }
     }
-    co_return co_await store_.commit(std::move(batch));
+    co_return co_await store_.committed(std::move(batch));
 }
 
-async::Task<base::Result<void>> Journal::set_state(types::EventRecord event,
+async::Flow<base::Result<void>> Journal::set_state(types::EventRecord event,
                                                    types::EventState state, std::string reason) {
     const auto before = std::exchange(event.state, state);
     event.reason = std::move(reason);
     event.updated_at = clock_.wall_now();
     storage::Batch batch;
     put_event(batch, event, before);
-    co_return co_await store_.commit(std::move(batch));
+    co_return co_await store_.committed(std::move(batch));
 }
 
 base::Result<std::vector<Journal::Work>> Journal::work(types::WorkKind kind,
@@ -256,18 +238,28 @@ base::Result<std::vector<std::uint64_t>> Journal::find(const types::EventId& id)
 }
 
 base::Result<storage::Batch> Journal::forget(const types::ServiceId& service) const {
-    WAVS_TRY(auto entries,
-             store_.scan(Keyspace::EventIndex, {.prefix = base::to_bytes(service.view())}));
     storage::Batch batch;
-    for (const auto& entry : entries) {
-        const auto sequence =
-            storage::read_u64(entry.key, entry.key.size() - sizeof(std::uint64_t));
-        WAVS_TRY(auto record, event(sequence));
-        if (record && types::work_of(record->state)) {
-            erase_event(batch, *record);
+    for (const auto kind : {types::WorkKind::OpenEvent, types::WorkKind::FailedEvent}) {
+        WAVS_TRY(const auto events, work(kind));
+        for (const auto& one : events) {
+            if (one.service != service) {
+                continue;
+            }
+            WAVS_TRY(const auto record, event(one.sequence));
+            if (record) {
+                erase_event(batch, *record);
+            }
         }
-        WAVS_TRY(auto results, open_results(sequence));
-        for (auto& result : results) {
+    }
+    WAVS_TRY(const auto results, work(types::WorkKind::OpenResult));
+    for (const auto& one : results) {
+        if (one.service != service) {
+            continue;
+        }
+        WAVS_TRY(auto stored, store_.get(Keyspace::Results,
+                                         types::result_key(one.sequence, one.response_index)));
+        if (stored) {
+            WAVS_TRY(auto result, types::decode_result_record(*stored));
             result.state = types::ResultState::Expired;
             result.reason = "the service was removed";
             put_result(batch, result);
@@ -314,29 +306,44 @@ async::Task<base::Result<Journal::Pruned>> Journal::prune(types::Timestamp befor
     co_return out;
 }
 
+namespace {
+
+// Layout 1 had no index of work: a start read every record.
+base::Result<storage::Batch> index_work(const storage::Store& store) {
+    storage::Batch batch;
+    WAVS_TRY(auto events, store.scan(Keyspace::Events, {}));
+    for (const auto& entry : events) {
+        WAVS_TRY(auto record, types::decode_event_record(entry.value));
+        if (const auto kind = types::work_of(record.state)) {
+            batch.put(Keyspace::Work, types::work_key(*kind, record.sequence),
+                      record.action.config.service_id.view());
+        }
+    }
+    WAVS_TRY(auto results, store.scan(Keyspace::Results, {}));
+    for (const auto& entry : results) {
+        WAVS_TRY(auto record, types::decode_result_record(entry.value));
+        if (types::is_open(record.state)) {
+            batch.put(Keyspace::Work, types::work_key(record.event_sequence, record.response_index),
+                      record.submission.trigger_action.config.service_id.view());
+        }
+    }
+    return batch;
+}
+
+// Layout 2 had an index of all events by service, which nothing reads since there is that of work.
+base::Result<storage::Batch> drop_event_index(const storage::Store& store) {
+    storage::Batch batch;
+    WAVS_TRY(auto entries, store.scan(Keyspace::EventIndex, {}));
+    for (auto& entry : entries) {
+        batch.erase(Keyspace::EventIndex, std::move(entry.key));
+    }
+    return batch;
+}
+
+}  // namespace
+
 std::vector<storage::Migration> journal_migrations() {
-    // Layout 1 had no index of work: a start read every record.
-    return {{1, [](const storage::Store& store) -> base::Result<storage::Batch> {
-                 storage::Batch batch;
-                 WAVS_TRY(auto events, store.scan(Keyspace::Events, {}));
-                 for (const auto& entry : events) {
-                     WAVS_TRY(auto record, types::decode_event_record(entry.value));
-                     if (const auto kind = types::work_of(record.state)) {
-                         batch.put(Keyspace::Work, types::work_key(*kind, record.sequence),
-                                   record.action.config.service_id.view());
-                     }
-                 }
-                 WAVS_TRY(auto results, store.scan(Keyspace::Results, {}));
-                 for (const auto& entry : results) {
-                     WAVS_TRY(auto record, types::decode_result_record(entry.value));
-                     if (types::is_open(record.state)) {
-                         batch.put(Keyspace::Work,
-                                   types::work_key(record.event_sequence, record.response_index),
-                                   record.submission.trigger_action.config.service_id.view());
-                     }
-                 }
-                 return batch;
-             }}};
+    return {{1, index_work}, {2, drop_event_index}};
 }
 
 }  // namespace wavs::dispatcher

@@ -7,6 +7,7 @@
 #include "results.hpp"
 #include "revisions.hpp"
 #include "scheduler.hpp"
+#include "wavs/async/as_flow.hpp"
 #include "wavs/async/runtime.hpp"
 #include "wavs/telemetry/log.hpp"
 
@@ -140,11 +141,14 @@ struct Engine::Impl {
 
     base::Result<void> start();
     void show_gauges() const;
-    async::Task<base::Result<Ran>> run(Call call);
-    async::Task<base::Result<Ran>> run_setup(Call call, SetupPtr setup);
-    async::Task<rt::RunOutcome> run_loaded(const Call& call, const Setup& setup);
-    async::Task<base::Result<void>> make_directory(const Setup& setup);
-    async::Task<base::Result<Actions>> aggregate(rt::Export entry, AggregatorJob job);
+    async::Flow<base::Result<Ran>> run(Call call, SetupPtr setup, std::stop_token stop);
+    async::Flow<base::Result<Ran>> run_in_turn(const Call& call, const Setup& setup,
+                                               std::stop_token stop);
+    async::Flow<base::Result<void>> make_directory(const Setup& setup);
+    async::Flow<base::Result<Actions>> aggregate(rt::Export entry, AggregatorJob job,
+                                                 std::stop_token stop);
+    async::Flow<base::Result<void>> submitted(AggregatorJob job, SubmitResult result,
+                                              std::stop_token stop);
     void count(const Call& call, const Setup& setup, const rt::RunOutcome& outcome) const;
     void count_failure(const Setup& setup, const base::Error& error) const;
     void report_dropped(const OperatorJob& job, std::size_t dropped) const;
@@ -159,6 +163,17 @@ struct Engine::Impl {
     Revisions revisions;
     std::unique_ptr<rt::Engine> library;
     std::unique_ptr<Components> components;
+    // Loads that a run asked for.
+    async::TaskGroup loads{async::make_strand(ports.blocking), "engine"};
+};
+
+// Interrupts the run when the task that waits for it goes away.
+struct StopAtEnd {
+    StopAtEnd() = default;
+    StopAtEnd(const StopAtEnd&) = delete;
+    StopAtEnd& operator=(const StopAtEnd&) = delete;
+    ~StopAtEnd() { source.request_stop(); }
+    std::stop_source source;
 };
 
 base::Result<void> Engine::Impl::start() {
@@ -179,34 +194,36 @@ void Engine::Impl::show_gauges() const {
     });
 }
 
-async::Task<base::Result<Ran>> Engine::Impl::run(Call call) {
-    WAVS_CO_TRY(auto setup, revisions.find(call.service, call.action->config.workflow_id,
-                                           rt::world_of(call.entry)));
+async::Flow<base::Result<Ran>> Engine::Impl::run(Call call, SetupPtr setup, std::stop_token stop) {
     if (setup == nullptr) {
         co_return base::Error(base::ErrorKind::Bug, "no_component",
                               "a run was asked of a workflow without a component for it");
     }
-    auto ran = co_await run_setup(std::move(call), setup);
+    auto ran = co_await run_in_turn(call, *setup, std::move(stop));
     if (!ran.has_value()) {
         count_failure(*setup, ran.error());
     }
     co_return std::move(ran);
 }
 
-async::Task<base::Result<Ran>> Engine::Impl::run_setup(Call call, SetupPtr setup) {
+async::Flow<base::Result<Ran>> Engine::Impl::run_in_turn(const Call& call, const Setup& setup,
+                                                         std::stop_token stop) {
     const auto priority =
-        setup->world == World::Operator ? Scheduler::Class::Operator : Scheduler::Class::Aggregator;
-    WAVS_CO_TRY(const auto permit, co_await scheduler->acquire(call.service.id, priority));
-    WAVS_CO_TRY(co_await make_directory(*setup));
-    auto outcome = co_await run_loaded(call, *setup);
-    if (!outcome.output.has_value() && outcome.output.error().code() == "component_not_found") {
-        WAVS_CO_TRY(co_await components->load(setup->digest, setup->world, rt::Pin::No));
-        outcome = co_await run_loaded(call, *setup);
+        setup.world == World::Operator ? Scheduler::Class::Operator : Scheduler::Class::Aggregator;
+    WAVS_CO_TRY(const auto permit, co_await scheduler->acquire(call.service.id, priority, stop));
+    if (!setup.directory.empty() && !setup.flags->directory_made) {
+        WAVS_CO_TRY(co_await make_directory(setup));
     }
-    count(call, *setup, outcome);
+    auto outcome = co_await library->run(request_of(call, setup), stop);
+    if (!outcome.output.has_value() && outcome.output.error().code() == "component_not_found") {
+        WAVS_CO_TRY(co_await async::as_flow(
+            loads, "load", components->load(setup.digest, setup.world, rt::Pin::No)));
+        outcome = co_await library->run(request_of(call, setup), stop);
+    }
+    count(call, setup, outcome);
     if (!outcome.output.has_value()) {
         if (outcome.output.error().code() == "guest_files") {
-            setup->flags->directory_made = false;
+            setup.flags->directory_made = false;
         }
         co_return std::move(outcome.output).error();
     }
@@ -215,22 +232,16 @@ async::Task<base::Result<Ran>> Engine::Impl::run_setup(Call call, SetupPtr setup
                   .wall = outcome.wall};
 }
 
-async::Task<rt::RunOutcome> Engine::Impl::run_loaded(const Call& call, const Setup& setup) {
-    auto request = request_of(call, setup);
-    co_return co_await library->run(std::move(request));
-}
-
-async::Task<base::Result<void>> Engine::Impl::make_directory(const Setup& setup) {
-    if (setup.directory.empty() || setup.flags->directory_made) {
-        co_return base::ok();
-    }
-    const async::Executor executor = co_await boost::asio::this_coro::executor;
-    std::function<base::Result<void>()> work = [directory = setup.directory] {
-        std::error_code error;
-        std::filesystem::create_directories(directory, error);
-        return files_result(directory, error);
-    };
-    WAVS_CO_TRY(co_await async::run_blocking(ports.blocking, executor, std::move(work)));
+async::Flow<base::Result<void>> Engine::Impl::make_directory(const Setup& setup) {
+    WAVS_CO_TRY(co_await async::suspend<void>([&](async::Completion<void> done) {
+        async::post(ports.blocking,
+                    [directory = setup.directory,
+                     done = std::make_shared<async::Completion<void>>(std::move(done))] {
+                        std::error_code error;
+                        std::filesystem::create_directories(directory, error);
+                        done->set(files_result(directory, error));
+                    });
+    }));
     setup.flags->directory_made = true;
     co_return base::ok();
 }
@@ -284,13 +295,14 @@ void Engine::Impl::report_dropped(const OperatorJob& job, std::size_t dropped) c
                           {"dropped", dropped}});
 }
 
-async::Task<base::Result<Actions>> Engine::Impl::aggregate(rt::Export entry, AggregatorJob job) {
+async::Flow<base::Result<Actions>> Engine::Impl::aggregate(rt::Export entry, AggregatorJob job,
+                                                           std::stop_token stop) {
     WAVS_CO_TRY(const auto setup,
                 revisions.find(job.service, job.action->config.workflow_id, World::Aggregator));
     if (setup == nullptr) {
         co_return Actions{};
     }
-    auto ran = co_await run(call_of(entry, std::move(job)));
+    auto ran = co_await run(call_of(entry, std::move(job)), setup, std::move(stop));
     if (!ran.has_value()) {
         co_return prefixed(std::move(ran).error(), entry);
     }
@@ -299,6 +311,22 @@ async::Task<base::Result<Actions>> Engine::Impl::aggregate(rt::Export entry, Agg
         count_failure(*setup, actions.error());
     }
     co_return std::move(actions);
+}
+
+async::Flow<base::Result<void>> Engine::Impl::submitted(AggregatorJob job, SubmitResult result,
+                                                        std::stop_token stop) {
+    WAVS_CO_TRY(const auto setup,
+                revisions.find(job.service, job.action->config.workflow_id, World::Aggregator));
+    if (setup == nullptr) {
+        co_return base::ok();
+    }
+    auto call = call_of(rt::Export::HandleSubmitCallback, std::move(job));
+    call.submitted = std::move(result);
+    auto ran = co_await run(std::move(call), setup, std::move(stop));
+    if (!ran.has_value()) {
+        co_return prefixed(std::move(ran).error(), rt::Export::HandleSubmitCallback);
+    }
+    co_return base::ok();
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -324,7 +352,8 @@ async::Task<base::Result<ComponentInfo>> Engine::validate(std::shared_ptr<const 
     return impl_->components->validate(std::move(wasm), world);
 }
 
-async::Task<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job) {
+async::Flow<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job,
+                                                                std::stop_token stop) {
     WAVS_CO_TRY(const auto setup, impl_->revisions.find(job.service, job.action->config.workflow_id,
                                                         World::Operator));
     Call call{.entry = rt::Export::Run,
@@ -334,7 +363,7 @@ async::Task<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job)
               .event_id = job.event_id,
               .trace_id = job.trace_id,
               .submitted = {}};
-    WAVS_CO_TRY(const auto ran, co_await impl_->run(std::move(call)));
+    WAVS_CO_TRY(const auto ran, co_await impl_->run(std::move(call), setup, std::move(stop)));
     auto responses = read_responses(ran.output);
     if (!responses.has_value()) {
         impl_->count_failure(*setup, responses.error());
@@ -354,27 +383,22 @@ async::Task<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job)
 }
 
 async::Task<base::Result<Actions>> Engine::process_input(AggregatorJob job) {
-    return impl_->aggregate(rt::Export::ProcessInput, std::move(job));
+    const StopAtEnd end;
+    co_return co_await async::as_task(
+        impl_->aggregate(rt::Export::ProcessInput, std::move(job), end.source.get_token()));
 }
 
 async::Task<base::Result<Actions>> Engine::handle_timer_callback(AggregatorJob job) {
-    return impl_->aggregate(rt::Export::HandleTimerCallback, std::move(job));
+    const StopAtEnd end;
+    co_return co_await async::as_task(
+        impl_->aggregate(rt::Export::HandleTimerCallback, std::move(job), end.source.get_token()));
 }
 
 async::Task<base::Result<void>> Engine::handle_submit_callback(AggregatorJob job,
                                                                SubmitResult result) {
-    WAVS_CO_TRY(const auto setup, impl_->revisions.find(job.service, job.action->config.workflow_id,
-                                                        World::Aggregator));
-    if (setup == nullptr) {
-        co_return base::ok();
-    }
-    auto call = call_of(rt::Export::HandleSubmitCallback, std::move(job));
-    call.submitted = std::move(result);
-    auto ran = co_await impl_->run(std::move(call));
-    if (!ran.has_value()) {
-        co_return prefixed(std::move(ran).error(), rt::Export::HandleSubmitCallback);
-    }
-    co_return base::ok();
+    const StopAtEnd end;
+    co_return co_await async::as_task(
+        impl_->submitted(std::move(job), std::move(result), end.source.get_token()));
 }
 
 void Engine::set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains) {

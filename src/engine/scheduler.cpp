@@ -1,30 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler.hpp"
 
-#include "wavs/async/one_shot.hpp"
 #include "wavs/async/queue_stats.hpp"
-
-#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <array>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace wavs::engine {
 namespace {
 
-struct Waiter {
-    enum class State : std::uint8_t { Waiting, Granted, Taken, Gone };
-    Waiter(const types::ServiceId& of, Scheduler::Class in, const async::Executor& executor)
-        : service(of), priority(in), turn(executor) {}
+using Turn = async::Completion<void>;
 
+struct Waiter {
     const types::ServiceId service;
     const Scheduler::Class priority;
-    // Guarded by the scheduler's mutex.
-    State state = State::Waiting;
-    async::OneShot<bool> turn;
+    // Guarded by the scheduler's mutex. Whoever takes it out of the line completes it.
+    std::optional<Turn> turn;
 };
 using WaiterPtr = std::shared_ptr<Waiter>;
 
@@ -74,52 +71,103 @@ struct SchedulerState {
         ++running_of[service];
     }
 
-    void finish_locked(const types::ServiceId& service) {
-        --running;
-        const auto found = running_of.find(service);
-        if (--found->second == 0) {
-            running_of.erase(found);
+    void finish(const types::ServiceId& service) {
+        {
+            const std::lock_guard lock(mutex);
+            --running;
+            const auto found = running_of.find(service);
+            if (--found->second == 0) {
+                running_of.erase(found);
+            }
         }
-        grant_locked();
+        grant();
     }
 
     Line& line_of(Scheduler::Class priority) {
         return lines.at(static_cast<std::size_t>(priority));
     }
 
-    void grant_locked() {
+    // A run that ends before this comes back gives its slot to the loop below, not to the stack.
+    void grant() {
+        static thread_local const SchedulerState* granting = nullptr;
+        if (granting == this) {
+            return;
+        }
+        const auto* outer = std::exchange(granting, this);
+        while (auto turn = next()) {
+            turn->set(base::ok());
+        }
+        granting = outer;
+    }
+
+    std::optional<Turn> next() {
+        const std::lock_guard lock(mutex);
         for (auto& line : lines) {
-            while (grant_one_locked(line)) {
+            if (auto turn = next_locked(line)) {
+                return turn;
             }
         }
+        return std::nullopt;
     }
 
     // The first service in turn that is below its share; it goes to the end of the ring.
-    bool grant_one_locked(Line& line) {
+    std::optional<Turn> next_locked(Line& line) {
         for (std::size_t left = line.ring.size(); left > 0 && running < options.max_running;
              --left) {
             const auto service = line.ring.front();
-            if (!may_run_locked(service)) {
-                line.ring.pop_front();
-                line.ring.push_back(service);
-                continue;
-            }
-            const auto waiter = line.by_service.at(service).front();
             line.ring.pop_front();
             line.ring.push_back(service);
-            leave_locked(waiter, Waiter::State::Granted);
-            start_locked(service);
-            waiter->turn.set(true);
-            return true;
+            if (may_run_locked(service)) {
+                start_locked(service);
+                return leave_locked(line.by_service.at(service).front());
+            }
         }
-        return false;
+        return std::nullopt;
     }
 
-    void leave_locked(const WaiterPtr& waiter, Waiter::State next) {
-        waiter->state = next;
+    Turn leave_locked(const WaiterPtr& waiter) {
+        Turn turn = std::move(*waiter->turn);
+        waiter->turn.reset();
         line_of(waiter->priority).remove(waiter);
         --waiting;
         stats->depth.store(waiting, std::memory_order_relaxed);
+        return turn;
+    }
+
+    // Why the caller may not wait, or nothing.
+    std::optional<base::Result<void>> enter_locked(const types::ServiceId& service) {
+        if (closed) {
+            return base::Result<void>(async::cancelled_error("component run"));
+        }
+        stats->sent.fetch_add(1, std::memory_order_relaxed);
+        // Nobody is passed over: whoever waits while this one may start is held by its own share.
+        if (may_run_locked(service)) {
+            start_locked(service);
+            return base::Result<void>(base::ok());
+        }
+        if (waiting >= options.capacity) {
+            return base::Result<void>(full_error_locked());
+        }
+        return std::nullopt;
+    }
+
+    void wait_locked(const WaiterPtr& waiter, Turn turn) {
+        waiter->turn.emplace(std::move(turn));
+        line_of(waiter->priority).add(waiter);
+        ++waiting;
+        stats->depth.store(waiting, std::memory_order_relaxed);
+    }
+
+    void cancel(const WaiterPtr& waiter) {
+        std::optional<Turn> turn;
+        {
+            const std::lock_guard lock(mutex);
+            if (!waiter->turn) {
+                return;
+            }
+            turn.emplace(leave_locked(waiter));
+        }
+        turn->set(async::cancelled_error("component run"));
     }
 
     base::Error full_error_locked() const {
@@ -140,33 +188,14 @@ struct SchedulerState {
 
 namespace {
 
-// A place in the line. Leaves it when the coroutine goes away in any way, and passes on a turn that
-// came too late.
-class Place {
-public:
-    Place(std::shared_ptr<SchedulerState> state, WaiterPtr waiter)
-        : state_(std::move(state)), waiter_(std::move(waiter)) {}
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() {
-        const std::lock_guard lock(state_->mutex);
-        if (waiter_->state == Waiter::State::Waiting) {
-            state_->leave_locked(waiter_, Waiter::State::Gone);
-        } else if (waiter_->state == Waiter::State::Granted) {
-            waiter_->state = Waiter::State::Gone;
-            state_->finish_locked(waiter_->service);
-        }
+// The caller's `stop` came. By value: the flow that goes on destroys this.
+struct LeaveLine {
+    std::shared_ptr<SchedulerState> state;
+    WaiterPtr waiter;
+    void operator()() const noexcept {
+        const auto [from, who] = *this;
+        from->cancel(who);
     }
-
-    async::Task<bool> wait() { co_return (co_await waiter_->turn.wait()).value_or(false); }
-    void take() {
-        const std::lock_guard lock(state_->mutex);
-        waiter_->state = Waiter::State::Taken;
-    }
-
-private:
-    std::shared_ptr<SchedulerState> state_;
-    WaiterPtr waiter_;
 };
 
 }  // namespace
@@ -176,52 +205,48 @@ Scheduler::~Scheduler() { close(); }
 
 Scheduler::Permit::~Permit() {
     if (state_ != nullptr) {
-        const std::lock_guard lock(state_->mutex);
-        state_->finish_locked(service_);
+        state_->finish(service_);
     }
 }
 
-async::Task<base::Result<Scheduler::Permit>> Scheduler::acquire(types::ServiceId service,
-                                                                Class priority) {
+async::Flow<base::Result<Scheduler::Permit>> Scheduler::acquire(types::ServiceId service,
+                                                                Class priority,
+                                                                std::stop_token stop) {
     const auto state = state_;
-    const async::Executor executor = co_await boost::asio::this_coro::executor;
-    WaiterPtr waiter;
-    {
-        const std::lock_guard lock(state->mutex);
-        if (state->closed) {
-            co_return async::cancelled_error("component run");
+    std::optional<std::stop_callback<LeaveLine>> on_stop;
+    WAVS_CO_TRY(co_await async::suspend<void>([&](Turn turn) {
+        const auto waiter = std::make_shared<Waiter>(Waiter{service, priority, std::nullopt});
+        std::optional<base::Result<void>> answer;
+        {
+            const std::lock_guard lock(state->mutex);
+            answer = state->enter_locked(service);
+            if (!answer) {
+                state->wait_locked(waiter, std::move(turn));
+            }
         }
-        state->stats->sent.fetch_add(1, std::memory_order_relaxed);
-        // Nobody is passed over: whoever waits while this one may start is held by its own share.
-        if (state->may_run_locked(service)) {
-            state->start_locked(service);
-            co_return Permit(state, service);
+        if (answer) {
+            turn.set(std::move(*answer));
+            return;
         }
-        if (state->waiting >= state->options.capacity) {
-            co_return state->full_error_locked();
-        }
-        waiter = std::make_shared<Waiter>(service, priority, executor);
-        state->line_of(priority).add(waiter);
-        ++state->waiting;
-        state->stats->depth.store(state->waiting, std::memory_order_relaxed);
-    }
-    Place place(state, waiter);
-    if (!co_await place.wait()) {
-        co_return async::cancelled_error("component run");
-    }
-    place.take();
+        on_stop.emplace(std::move(stop), LeaveLine{state, waiter});
+    }));
     co_return Permit(state, service);
 }
 
 void Scheduler::close() {
-    const std::lock_guard lock(state_->mutex);
-    state_->closed = true;
-    for (auto& line : state_->lines) {
-        while (!line.ring.empty()) {
-            const auto waiter = line.by_service.at(line.ring.front()).front();
-            state_->leave_locked(waiter, Waiter::State::Gone);
-            waiter->turn.set(false);
+    std::vector<Turn> turns;
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->closed = true;
+        for (auto& line : state_->lines) {
+            while (!line.ring.empty()) {
+                turns.push_back(
+                    state_->leave_locked(line.by_service.at(line.ring.front()).front()));
+            }
         }
+    }
+    for (auto& turn : turns) {
+        turn.set(async::cancelled_error("component run"));
     }
 }
 

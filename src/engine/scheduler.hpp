@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/task.hpp"
+#include "wavs/async/flow.hpp"
 #include "wavs/types/ids.hpp"
 
 #include <cstddef>
 #include <memory>
+#include <stop_token>
 
 namespace wavs::engine {
 
@@ -15,7 +16,7 @@ struct SchedulerState;
 /// aggregator runs first, since collected signatures wait for them; among services in turn, so that
 /// a busy one delays the others by one run each; within a service first come, first served. Runs
 /// that wait are counted in the queue "engine.runs"; one more than its capacity is Overloaded.
-/// Thread-safe; a caller that is cancelled loses its place, or gives back the turn it has got.
+/// Thread-safe; a flow whose turn comes goes on at the thread that gave its slot back.
 class Scheduler {
 public:
     struct Options {
@@ -45,7 +46,9 @@ public:
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    async::Task<base::Result<Permit>> acquire(types::ServiceId service, Class priority);
+    /// Cancelled when `stop` asks for it before its turn.
+    async::Flow<base::Result<Permit>> acquire(types::ServiceId service, Class priority,
+                                              std::stop_token stop);
     /// Who waits, and who comes later, is Cancelled.
     void close();
 

@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace wavs::rt {
 namespace {
@@ -28,11 +29,15 @@ static_assert(sizeof(wavs_rt_pair) == 32);
 static_assert(sizeof(wavs_rt_run_request) == 224);
 static_assert(sizeof(wavs_rt_run_result) == 72);
 
-template <typename T>
+using LoadDone = async::OneShot<base::Result<Loaded>>;
+
+template <typename Done>
 struct Pending {
     const Library& library;
-    async::OneShot<T> done;
+    Done done;
 };
+using PendingLoad = Pending<LoadDone>;
+using PendingRun = Pending<async::Completion<RunOutcome>>;
 
 base::Error library_error(const Library& library, const wavs_rt_error& error) {
     const auto message = take(library, error.message);
@@ -74,8 +79,7 @@ std::vector<std::string> decode_strings(base::ByteView flat) {
 }
 
 void on_loaded(void* user, wavs_rt_load_result* result) noexcept {
-    const std::unique_ptr<Pending<base::Result<Loaded>>> pending(
-        static_cast<Pending<base::Result<Loaded>>*>(user));
+    const std::unique_ptr<PendingLoad> pending(static_cast<PendingLoad*>(user));
     const auto imports = take(pending->library, result->imports);
     const auto message = take(pending->library, result->message);
     if (result->status != WAVS_RT_STATUS_OK) {
@@ -88,7 +92,7 @@ void on_loaded(void* user, wavs_rt_load_result* result) noexcept {
 }
 
 void on_ran(void* user, wavs_rt_run_result* result) noexcept {
-    const std::unique_ptr<Pending<RunOutcome>> pending(static_cast<Pending<RunOutcome>*>(user));
+    const std::unique_ptr<PendingRun> pending(static_cast<PendingRun*>(user));
     auto output = take(pending->library, result->output);
     const auto message = take(pending->library, result->message);
     RunOutcome outcome{.output = std::move(output),
@@ -135,6 +139,13 @@ wavs_rt_run_request translate(const RunRequest& from, const wavs_rt_service* ser
     to.data_dir = slice_of(from.data_dir);
     return to;
 }
+
+// Interrupts one run.
+struct RunStop {
+    const EngineHandle& engine;
+    std::uint64_t number;
+    void operator()() const noexcept { engine.library.run_cancel(engine.engine, number); }
+};
 
 }  // namespace
 
@@ -183,8 +194,7 @@ base::Result<std::unique_ptr<Engine>> Engine::create(const Library& library,
 }
 
 async::Task<base::Result<Loaded>> Engine::load(LoadRequest request) {
-    using Waiting = Pending<base::Result<Loaded>>;
-    const async::OneShot<base::Result<Loaded>> done(co_await boost::asio::this_coro::executor);
+    const LoadDone done(co_await boost::asio::this_coro::executor);
     wavs_rt_load_request translated{};
     translated.world = static_cast<std::uint32_t>(request.world);
     translated.flags = request.pin == Pin::Yes ? WAVS_RT_LOAD_PIN : 0;
@@ -193,7 +203,8 @@ async::Task<base::Result<Loaded>> Engine::load(LoadRequest request) {
         translated.wasm = slice_of(*request.wasm);
     }
     // Freed by on_loaded, which comes exactly once.
-    auto pending = std::make_unique<Waiting>(Waiting{.library = handle_->library, .done = done});
+    auto pending =
+        std::make_unique<PendingLoad>(PendingLoad{.library = handle_->library, .done = done});
     handle_->library.component_load(handle_->engine, &translated, on_loaded, pending.release());
     auto loaded = co_await done.wait();
     if (!loaded) {
@@ -207,23 +218,21 @@ bool Engine::evict(const Hash& digest, Disk disk) {
                                             disk == Disk::Forget ? 1U : 0U) != 0;
 }
 
-async::Task<RunOutcome> Engine::run(RunRequest request) {
-    using Waiting = Pending<RunOutcome>;
-    const async::OneShot<RunOutcome> done(co_await boost::asio::this_coro::executor);
+async::Flow<RunOutcome> Engine::run(RunRequest request, std::stop_token stop) {
     const auto env = pairs_of(request.env);
     const auto config = pairs_of(request.config);
     const auto* service = request.service == nullptr ? nullptr : request.service->handle_->service;
     const auto translated = translate(request, service, env, config);
-    // Freed by on_ran, which comes exactly once.
-    auto pending = std::make_unique<Waiting>(Waiting{.library = handle_->library, .done = done});
-    const auto number =
-        handle_->library.run(handle_->engine, &translated, on_ran, pending.release());
-    auto outcome = co_await done.wait();
-    if (!outcome) {
-        handle_->library.run_cancel(handle_->engine, number);
-        co_return RunOutcome{.output = async::cancelled_error("run")};
-    }
-    co_return std::move(*outcome);
+    std::optional<std::stop_callback<RunStop>> on_stop;
+    auto outcome = co_await async::suspend<RunOutcome>([&](async::Completion<RunOutcome> done) {
+        // Freed by on_ran, which comes exactly once.
+        auto pending = std::make_unique<PendingRun>(
+            PendingRun{.library = handle_->library, .done = std::move(done)});
+        const auto number =
+            handle_->library.run(handle_->engine, &translated, on_ran, pending.release());
+        on_stop.emplace(std::move(stop), RunStop{*handle_, number});
+    });
+    co_return std::move(outcome.value());
 }
 
 void Engine::shutdown(std::chrono::milliseconds grace) {

@@ -35,16 +35,20 @@ base::Result<std::vector<Entry>> MemoryStore::scan(Keyspace keyspace, const Scan
     return out;
 }
 
-async::Task<base::Result<void>> MemoryStore::commit(Batch batch) {
+void MemoryStore::begin_commit(Batch batch, async::Completion<void> done) {
+    done.set(commit_now(batch));
+}
+
+base::Result<void> MemoryStore::commit_now(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     if (failing_ > 0) {
         --failing_;
-        co_return base::Error(base::ErrorKind::Unavailable, "storage_failed",
-                              "storage: commit failed: as asked for");
+        return base::Error(base::ErrorKind::Unavailable, "storage_failed",
+                           "storage: commit failed: as asked for");
     }
     apply_locked(batch);
     ++syncs_;
-    co_return base::ok();
+    return base::ok();
 }
 
 void MemoryStore::fail_commits(std::size_t count) {

@@ -37,4 +37,13 @@ Batch& Batch::append(Batch other) {
     return *this;
 }
 
+async::Task<base::Result<void>> Store::commit(Batch batch) {
+    return async::as_task(committed(std::move(batch)));
+}
+
+async::Flow<base::Result<void>> Store::committed(Batch batch) {
+    co_return co_await async::suspend<void>(
+        [&](async::Completion<void> done) { begin_commit(std::move(batch), std::move(done)); });
+}
+
 }  // namespace wavs::storage

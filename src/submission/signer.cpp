@@ -8,11 +8,11 @@ async::Task<base::Result<types::EvmAddress>> LocalSigner::address(std::uint32_t 
     co_return key->address();
 }
 
-async::Task<base::Result<types::Signature>> LocalSigner::sign(std::uint32_t hd_index,
-                                                              const types::Envelope& envelope,
-                                                              const types::SignatureKind& kind) {
+async::Flow<base::Result<types::Signature>> LocalSigner::sign(std::uint32_t hd_index,
+                                                              types::Bytes32 envelope_digest,
+                                                              types::SignatureKind kind) {
     WAVS_CO_TRY(const auto* key, keyring_.at(hd_index));
-    co_return key->sign(envelope, kind);
+    co_return key->sign(envelope_digest, kind);
 }
 
 }  // namespace wavs::submission

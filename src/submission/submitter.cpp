@@ -22,7 +22,7 @@ Submitter::Submitter(Signer& signer, Ledger& ledger, const base::Clock& clock,
           "wavs_signatures_refused_total",
           "Results not signed because another one was signed for the same event")) {}
 
-async::Task<base::Result<SignedRun>> Submitter::sign(types::EventJob job,
+async::Flow<base::Result<SignedRun>> Submitter::sign(types::EventJob job,
                                                      types::RegisteredServicePtr current,
                                                      std::vector<types::WasmResponse> responses) {
     SignedRun run(&ledger_);
@@ -34,8 +34,8 @@ async::Task<base::Result<SignedRun>> Submitter::sign(types::EventJob job,
                               {"workflow", job.event->action.config.workflow_id.str()}});
         co_return std::move(run);
     }
-    for (const auto& response : responses) {
-        auto record = co_await sign_one(job, aggregator->signature_kind, response, run);
+    for (auto& response : responses) {
+        auto record = co_await sign_one(job, aggregator->signature_kind, std::move(response), run);
         if (!record.has_value()) {
             refused_.add(record.error().code() == base::ErrorCode("double_sign") ? 1 : 0);
             co_return std::move(record).error();
@@ -46,22 +46,26 @@ async::Task<base::Result<SignedRun>> Submitter::sign(types::EventJob job,
     co_return std::move(run);
 }
 
-async::Task<base::Result<types::ResultRecord>> Submitter::sign_one(
-    const types::EventJob& job, const types::SignatureKind& kind,
-    const types::WasmResponse& response, SignedRun& run) {
+async::Flow<base::Result<types::ResultRecord>> Submitter::sign_one(const types::EventJob& job,
+                                                                   const types::SignatureKind& kind,
+                                                                   types::WasmResponse response,
+                                                                   SignedRun& run) {
     const auto& action = job.event->action;
-    const auto event_id = types::event_id_of(action, response);
+    const auto event_id =
+        response.event_id_salt ? types::event_id_of(action, response) : job.event->default_event_id;
     auto envelope = types::make_envelope(event_id, response);
     const LedgerKey key{job.service->signer, job.service->id, action.config.workflow_id, event_id};
     const auto now = clock_.wall_now();
-    WAVS_CO_TRY(ledger_.reserve(key, types::envelope_digest(envelope), now, run.batch));
+    const auto digest = types::envelope_digest(envelope);
+    WAVS_CO_TRY(ledger_.reserve(key, digest, now, run.batch));
     run.reserved_.push_back(key);
-    WAVS_CO_TRY(auto signature, co_await signer_.sign(job.service->hd_index, envelope, kind));
+    WAVS_CO_TRY(auto signature, co_await signer_.sign(job.service->hd_index, digest, kind));
 
     types::ResultRecord record;
     record.event_sequence = job.event->sequence;
     record.response_index = static_cast<std::uint32_t>(run.results.size());
-    record.submission = {action, response, event_id, std::move(envelope), std::move(signature)};
+    record.submission = {action, std::move(response), event_id, std::move(envelope),
+                         std::move(signature)};
     record.signer = job.service->signer;
     record.trace_id = job.event->trace_id;
     record.created_at = now;

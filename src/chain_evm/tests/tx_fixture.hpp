@@ -25,11 +25,12 @@ public:
                                                    const storage::Scan& scan) const override {
         return inner_.scan(keyspace, scan);
     }
-    async::Task<base::Result<void>> commit(storage::Batch batch) override {
+    void begin_commit(storage::Batch batch, async::Completion<void> done) override {
         if (fail_commits) {
-            co_return base::Error(base::ErrorKind::Unavailable, "disk_full", "no space left");
+            done.set(base::Error(base::ErrorKind::Unavailable, "disk_full", "no space left"));
+            return;
         }
-        co_return co_await inner_.commit(std::move(batch));
+        inner_.begin_commit(std::move(batch), std::move(done));
     }
     base::Result<void> write_unsynced(const storage::Batch& batch) override {
         return inner_.write_unsynced(batch);

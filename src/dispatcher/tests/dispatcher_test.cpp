@@ -38,8 +38,17 @@ public:
         co_return base::ok();
     }
     void release(types::RegisteredServicePtr /*service*/) override { ++released; }
-    async::Task<base::Result<std::vector<types::WasmResponse>>> run(types::EventJob job) override {
+    async::Flow<base::Result<std::vector<types::WasmResponse>>> run(types::EventJob job,
+                                                                    std::stop_token stop) override {
         runs.push_back(job.service->digest);
+        if (hang) {
+            std::optional<async::Completion<int>> interrupted;
+            const std::stop_callback on_stop(
+                stop, [&] { interrupted->set(async::cancelled_error("run")); });
+            const auto ended = co_await async::suspend<int>(
+                [&](async::Completion<int> done) { interrupted.emplace(std::move(done)); });
+            co_return ended.error();
+        }
         if (!run_errors.empty()) {
             auto error = std::move(run_errors.front());
             run_errors.pop_front();
@@ -52,7 +61,7 @@ public:
         out.array().fill(static_cast<std::uint8_t>(hd_index + key_shift));
         co_return out;
     }
-    async::Task<base::Result<SignedRun>> sign(types::EventJob job,
+    async::Flow<base::Result<SignedRun>> sign(types::EventJob job,
                                               types::RegisteredServicePtr /*current*/,
                                               std::vector<types::WasmResponse> responses) override {
         SignedRun out;
@@ -110,6 +119,7 @@ public:
         co_return ServiceUri{uri, uri_block};
     }
 
+    bool hang = false;
     int prepared = 0;
     int released = 0;
     int components = 0;
@@ -184,6 +194,10 @@ protected:
     template <typename T>
     T run(async::Task<T> task) {
         return async::testing::run(context_, std::move(task));
+    }
+    template <typename T>
+    T run(async::Flow<T> flow) {
+        return run(async::as_task(std::move(flow)));
     }
     void settle() {
         context_.restart();
@@ -418,6 +432,7 @@ TEST_F(DispatcherTest, an_older_data_directory_gets_the_index_of_work) {
                     .has_value());
     storage::Batch as_before;
     as_before.erase_prefix(storage::Keyspace::Work, base::ByteView());
+    as_before.put(storage::Keyspace::EventIndex, base::Bytes{1}, base::Bytes{});
     as_before.put(storage::Keyspace::Meta, base::as_bytes("schema"),
                   storage::KeyWriter().u32(1).get());
     ASSERT_TRUE(run(store_.commit(std::move(as_before))).has_value());
@@ -426,10 +441,71 @@ TEST_F(DispatcherTest, an_older_data_directory_gets_the_index_of_work) {
     ASSERT_TRUE(run(storage::prepare_schema(store_, journal_migrations())).has_value());
     EXPECT_EQ(journal_->work(types::WorkKind::OpenEvent).value().size(), 1U);
     EXPECT_EQ(journal_->work(types::WorkKind::OpenResult).value().size(), 1U);
+    EXPECT_TRUE(store_.scan(storage::Keyspace::EventIndex, {}).value().empty());
     const auto runs = node_.runs.size();
     start();
     settle();
     EXPECT_EQ(node_.runs.size(), runs + 1);
+}
+
+TEST_F(DispatcherTest, a_stop_interrupts_what_runs_and_leaves_it_to_the_next_start) {
+    start();
+    register_service();
+    node_.hang = true;
+    std::optional<base::Result<void>> answer;
+    const auto fire = [&](std::uint8_t input) {
+        async::start(
+            dispatcher_->trigger({action(input), 1, ManualRequest::Wait::UntilRun}),
+            [&](async::FlowEnd<base::Result<void>> end) { answer.emplace(std::move(end).take()); });
+    };
+    for (std::uint8_t i = 1; i <= 4; ++i) {
+        fire(i);
+    }
+    EXPECT_EQ(node_.runs.size(), 3U) << "one waits for a place";
+    EXPECT_FALSE(answer);
+    EXPECT_TRUE(run(dispatcher_->stop(std::chrono::seconds(1))).empty());
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->error().kind(), base::ErrorKind::Cancelled);
+    EXPECT_EQ(journal_->work(types::WorkKind::OpenEvent).value().size(), 4U);
+    node_.hang = false;
+    build();
+    start();
+    settle();
+    EXPECT_EQ(node_.submitted.size(), 4U);
+}
+
+TEST_F(DispatcherTest, what_is_in_flight_of_a_removed_service_is_erased) {
+    start();
+    register_service();
+    deliver({action(1)});
+    const auto pending = action(9);
+    ASSERT_TRUE(run(journal_->accept({{&pending, services_->list().at(0)->digest}}, "evm:1", {},
+                                     Journal::Repeats::DropKnown))
+                    .has_value());
+    auto others = action(8);
+    others.config.service_id.array().fill(7);
+    ASSERT_TRUE(run(journal_->accept({{&others, {}}}, "evm:1", {}, Journal::Repeats::DropKnown))
+                    .has_value());
+    ASSERT_TRUE(run(store_.commit(journal_->forget(manifest().id()).value())).has_value());
+    const auto left = journal_->work(types::WorkKind::OpenEvent).value();
+    ASSERT_EQ(left.size(), 1U) << "of another service";
+    EXPECT_EQ(left[0].service, others.config.service_id);
+    EXPECT_TRUE(journal_->work(types::WorkKind::OpenResult).value().empty());
+    const auto sequence = node_.submitted.at(0).event_sequence;
+    EXPECT_EQ(journal_->results_of(sequence).value().at(0).state, types::ResultState::Expired);
+}
+
+TEST_F(DispatcherTest, an_event_stored_before_its_block_was_reserved_keeps_its_number) {
+    const auto early = types::make_event_record(20'007, action(3), {}, {}, "manual");
+    storage::Batch batch;
+    batch.put(storage::Keyspace::Events, types::event_key(early.sequence), types::encode(early));
+    ASSERT_TRUE(run(store_.commit(std::move(batch))).has_value());
+    build();
+    const auto next = action(4);
+    const auto records =
+        run(journal_->accept({{&next, {}}}, "manual", {}, Journal::Repeats::Accept)).value();
+    EXPECT_EQ(records.at(0).sequence, 20'008U);
+    EXPECT_EQ(event(20'007), early);
 }
 
 TEST_F(DispatcherTest, sequence_numbers_are_never_used_twice) {

@@ -74,7 +74,7 @@ protected:
                                                  .signature_kind = types::kEvmSignatureKind}));
     }
     base::Result<OperatorOutcome> run(const ServiceSnapshot& of) {
-        return wait(engine().run_operator(operator_job(of)));
+        return wait(async::as_task(engine().run_operator(operator_job(of))));
     }
 
     TempDir dir_;
@@ -195,11 +195,11 @@ TEST_F(EngineTest, a_run_gets_what_manifest_and_node_allow) {
         return FakeAnswer{.output = kNoResponse};
     });
     const telemetry::testing::CapturedLog log;
-    ASSERT_TRUE(wait(engine().run_operator(job)).has_value());
+    ASSERT_TRUE(wait(async::as_task(engine().run_operator(job))).has_value());
     EXPECT_EQ(log.count("limit=fuel_limit"), 1U);
     ASSERT_TRUE(wait(engine().remove_files(of.id)).has_value());
     EXPECT_FALSE(std::filesystem::exists(directory));
-    ASSERT_TRUE(wait(engine().run_operator(job)).has_value());
+    ASSERT_TRUE(wait(async::as_task(engine().run_operator(job))).has_value());
     EXPECT_EQ(log.count("limit=fuel_limit"), 1U);
 }
 
@@ -235,7 +235,8 @@ TEST_F(EngineTest, an_unknown_workflow_is_an_error) {
     auto action = *job.action;
     action.config.workflow_id = workflow_id("other");
     job.action = std::make_shared<const types::TriggerAction>(action);
-    EXPECT_EQ(wait(engine().run_operator(job)).error().code(), base::ErrorCode("unknown_workflow"));
+    EXPECT_EQ(wait(async::as_task(engine().run_operator(job))).error().code(),
+              base::ErrorCode("unknown_workflow"));
 }
 
 TEST_F(EngineTest, responses_are_checked) {
@@ -356,7 +357,7 @@ TEST_F(EngineTest, host_calls_are_answered) {
         return FakeAnswer{.output = kNoResponse};
     });
     const telemetry::testing::CapturedLog log;
-    ASSERT_TRUE(wait(engine().run_operator(job)).has_value());
+    ASSERT_TRUE(wait(async::as_task(engine().run_operator(job))).has_value());
     EXPECT_EQ(log.count("hello"), 1U);
     EXPECT_EQ(log.count("service_id=" + types::to_string(of.id)), 1U);
     EXPECT_EQ(log.count("digest=" + types::to_string(digest_)), 1U);
@@ -391,7 +392,7 @@ TEST_F(EngineTest, damaged_output_is_ours_not_the_guests) {
 
 async::Task<void> run_into(Engine& engine, OperatorJob job, std::atomic<int>& good,
                            std::atomic<int>& ended) {
-    const auto outcome = co_await engine.run_operator(std::move(job));
+    const auto outcome = co_await async::as_task(engine.run_operator(std::move(job)));
     good += outcome.has_value() ? 1 : 0;
     ++ended;
 }

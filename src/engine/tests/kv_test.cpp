@@ -187,8 +187,8 @@ public:
                                                    const storage::Scan& scan) const override {
         return inner_.scan(keyspace, scan);
     }
-    async::Task<base::Result<void>> commit(storage::Batch batch) override {
-        return inner_.commit(std::move(batch));
+    void begin_commit(storage::Batch batch, async::Completion<void> done) override {
+        inner_.begin_commit(std::move(batch), std::move(done));
     }
     base::Result<void> write_unsynced(const storage::Batch& batch) override {
         return inner_.write_unsynced(batch);

@@ -22,41 +22,34 @@ types::ServiceId service(std::uint8_t n) { return id_of<types::ServiceId>(n); }
 
 class SchedulerTest : public ::testing::Test {
 protected:
-    void settle() {
-        context_.restart();
-        context_.poll();
-    }
     // Waits for a turn, notes it under `name`, and keeps it until released.
-    async::Task<void> take(Scheduler& scheduler, std::string name, types::ServiceId id,
-                           Class priority) {
-        auto permit = co_await scheduler.acquire(id, priority);
+    async::Flow<base::Result<void>> take(Scheduler& scheduler, std::string name,
+                                         types::ServiceId id, Class priority) {
+        auto permit = co_await scheduler.acquire(id, priority, stop_.get_token());
         if (!permit.has_value()) {
             errors_.push_back(name + ":" + std::string(permit.error().code().view()));
-            co_return;
+            co_return base::ok();
         }
         order_.push_back(name);
         held_.emplace(name, std::move(permit.value()));
+        co_return base::ok();
     }
     void ask(Scheduler& scheduler, const std::string& name, std::uint8_t id,
              Class priority = Class::Operator) {
-        group_.spawn(name, take(scheduler, name, service(id), priority));
-        settle();
+        async::start(take(scheduler, name, service(id), priority),
+                     [](const auto& end) { EXPECT_EQ(end.fault, nullptr); });
     }
-    void release(const std::string& name) {
-        held_.erase(name);
-        settle();
-    }
+    void release(const std::string& name) { held_.extract(name); }
     void release_all() {
         while (!held_.empty()) {
             release(held_.begin()->first);
         }
     }
 
-    boost::asio::io_context context_;
+    std::stop_source stop_;
     std::vector<std::string> order_;
     std::vector<std::string> errors_;
     std::map<std::string, Scheduler::Permit> held_;
-    async::TaskGroup group_{context_.get_executor(), "test"};
 };
 
 TEST_F(SchedulerTest, a_free_slot_is_given_at_once) {
@@ -124,59 +117,46 @@ TEST_F(SchedulerTest, a_full_queue_refuses_and_is_metered) {
     EXPECT_TRUE(seen);
 }
 
-TEST_F(SchedulerTest, a_cancelled_waiter_leaves_the_line) {
+TEST_F(SchedulerTest, a_stopped_waiter_leaves_the_line) {
     Scheduler scheduler({.max_running = 1, .max_running_per_service = 1, .capacity = 10});
     ask(scheduler, "a", 1);
-    {
-        async::TaskGroup doomed(context_.get_executor(), "doomed");
-        doomed.spawn("b", take(scheduler, "b", service(1), Class::Operator));
-        settle();
-        EXPECT_EQ(scheduler.waiting(), 1U);
-    }
-    settle();
+    ask(scheduler, "b", 1);
+    EXPECT_EQ(scheduler.waiting(), 1U);
+    std::exchange(stop_, std::stop_source()).request_stop();
     EXPECT_EQ(scheduler.waiting(), 0U);
     EXPECT_THAT(errors_, ElementsAre("b:cancelled"));
-    release("a");
-    EXPECT_EQ(scheduler.running(), 0U);
     ask(scheduler, "c", 1);
+    release("a");
+    EXPECT_EQ(scheduler.running(), 1U);
     EXPECT_THAT(order_, ElementsAre("a", "c"));
 }
 
-TEST_F(SchedulerTest, a_turn_that_comes_with_the_cancellation_is_passed_on) {
+TEST_F(SchedulerTest, a_waiter_that_was_stopped_before_never_waits) {
     Scheduler scheduler({.max_running = 1, .max_running_per_service = 1, .capacity = 10});
     ask(scheduler, "a", 1);
-    auto doomed = std::make_unique<async::TaskGroup>(context_.get_executor(), "doomed");
-    doomed->spawn("b", take(scheduler, "b", service(1), Class::Operator));
-    settle();
-    ask(scheduler, "c", 2);
-    // Both before the coroutine of b can run again.
-    held_.erase("a");
-    doomed.reset();
-    settle();
-    held_.erase("b");
-    settle();
+    stop_.request_stop();
+    ask(scheduler, "b", 1);
     EXPECT_EQ(scheduler.waiting(), 0U);
-    EXPECT_TRUE(held_.contains("c"));
-    EXPECT_EQ(scheduler.running(), 1U);
+    EXPECT_THAT(errors_, ElementsAre("b:cancelled"));
 }
 
-TEST_F(SchedulerTest, a_turn_given_to_a_coroutine_that_is_destroyed_is_passed_on) {
-    Scheduler scheduler({.max_running = 1, .max_running_per_service = 1, .capacity = 10});
+async::Flow<base::Result<void>> hold_shortly(Scheduler& scheduler, types::ServiceId id, int& left) {
+    const auto permit = co_await scheduler.acquire(id, Class::Operator, {});
+    --left;
+    co_return base::ok();
+}
+
+TEST_F(SchedulerTest, runs_that_end_at_once_do_not_pile_up_on_the_stack) {
+    constexpr int kMany = 100'000;
+    Scheduler scheduler({.max_running = 1, .max_running_per_service = 1, .capacity = kMany});
     ask(scheduler, "a", 1);
-    auto doomed = std::make_unique<boost::asio::io_context>();
-    auto group = std::make_unique<async::TaskGroup>(doomed->get_executor(), "doomed");
-    group->spawn("b", take(scheduler, "b", service(1), Class::Operator));
-    doomed->poll();
-    ask(scheduler, "c", 2);
-    EXPECT_EQ(scheduler.waiting(), 2U);
-    held_.erase("a");
-    // b has its turn now, but never learns of it.
-    group.reset();
-    doomed.reset();
-    settle();
-    EXPECT_TRUE(held_.contains("c"));
-    EXPECT_EQ(scheduler.running(), 1U);
-    EXPECT_EQ(scheduler.waiting(), 0U);
+    int left = kMany;
+    for (int i = 0; i < kMany; ++i) {
+        async::start(hold_shortly(scheduler, service(1), left), [](const auto&) {});
+    }
+    EXPECT_EQ(left, kMany);
+    release("a");
+    EXPECT_EQ(left, 0);
 }
 
 TEST_F(SchedulerTest, close_cancels_who_waits_and_who_comes) {
@@ -184,7 +164,6 @@ TEST_F(SchedulerTest, close_cancels_who_waits_and_who_comes) {
     ask(scheduler, "a", 1);
     ask(scheduler, "b", 1);
     scheduler.close();
-    settle();
     ask(scheduler, "c", 1);
     EXPECT_THAT(errors_, ElementsAre("b:cancelled", "c:cancelled"));
     release("a");
@@ -197,7 +176,6 @@ TEST_F(SchedulerTest, a_permit_and_a_waiter_outlive_the_scheduler) {
     ask(*scheduler, "a", 1);
     ask(*scheduler, "b", 1);
     scheduler.reset();
-    settle();
     EXPECT_THAT(errors_, ElementsAre("b:cancelled"));
     release("a");
     EXPECT_THAT(held_, IsEmpty());
@@ -206,7 +184,8 @@ TEST_F(SchedulerTest, a_permit_and_a_waiter_outlive_the_scheduler) {
 async::Task<void> work(Scheduler& scheduler, types::ServiceId id, std::atomic<int>& inside,
                        std::atomic<int>& most, std::atomic<int>& done) {
     for (int i = 0; i < 50; ++i) {
-        const auto permit = co_await scheduler.acquire(id, Class::Operator);
+        const auto permit =
+            co_await async::as_task(scheduler.acquire(id, Class::Operator, std::stop_token()));
         if (!permit.has_value()) {
             co_return;
         }

@@ -86,6 +86,12 @@ public:
     std::string last_log;
 };
 
+using Ran = base::Result<RunOutcome>;
+
+async::Flow<Ran> ran(Engine& engine, RunRequest request, std::stop_token stop) {
+    co_return co_await engine.run(std::move(request), std::move(stop));
+}
+
 class RtTest : public ::testing::Test {
 protected:
     void SetUp() override {
@@ -97,7 +103,8 @@ protected:
         return testing::wait(context_, engine_->load(std::move(request)));
     }
     RunOutcome run(RunRequest request = {}) {
-        return testing::wait(context_, engine_->run(std::move(request)));
+        return testing::wait(context_, async::as_task(ran(*engine_, std::move(request), {})))
+            .value();
     }
     void load_default() { ASSERT_TRUE(load({.wasm = wasm_}).has_value()); }
 
@@ -277,11 +284,7 @@ TEST_F(RtTest, a_throwing_host_call_is_an_answer) {
     EXPECT_TRUE(run().output.has_value());
 }
 
-async::Task<void> run_into(Engine& engine, std::optional<RunOutcome>& out) {
-    out.emplace(co_await engine.run({}));
-}
-
-TEST_F(RtTest, cancelling_the_caller_interrupts_the_run) {
+TEST_F(RtTest, a_run_that_is_asked_to_stop_is_interrupted) {
     load_default();
     std::atomic<bool> started = false;
     std::atomic<bool> interrupted = false;
@@ -294,14 +297,13 @@ TEST_F(RtTest, cancelling_the_caller_interrupts_the_run) {
         return FakeAnswer{};
     });
     std::optional<RunOutcome> outcome;
-    async::SystemTimers timers;
-    async::TaskGroup group(context_.get_executor(), "test");
-    group.spawn("run", run_into(*engine_, outcome));
-    context_.restart();
+    std::stop_source stop;
+    async::start(ran(*engine_, {}, stop.get_token()),
+                 [&](async::FlowEnd<Ran> end) { outcome = std::move(end).take().value(); });
     while (!started) {
-        context_.poll();
+        std::this_thread::yield();
     }
-    testing::wait(context_, group.stop(timers, std::chrono::seconds(5)));
+    stop.request_stop();
     engine_->shutdown(std::chrono::seconds(5));
     ASSERT_TRUE(outcome.has_value());
     EXPECT_EQ(outcome->output.error().kind(), base::ErrorKind::Cancelled);
@@ -318,8 +320,8 @@ TEST_F(RtTest, after_shutdown_everything_is_cancelled) {
 
 async::Task<void> run_many(Engine& engine, int count, std::atomic<int>& done) {
     for (int i = 0; i < count; ++i) {
-        const auto outcome = co_await engine.run({.input = {1}});
-        done += outcome.output.has_value() ? 1 : 0;
+        const auto outcome = co_await async::as_task(ran(engine, {.input = {1}}, {}));
+        done += outcome.value().output.has_value() ? 1 : 0;
     }
 }
 

@@ -1,26 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/storage/rocksdb_store.hpp"
 
-#include "wavs/async/one_shot.hpp"
 #include "wavs/async/queue_stats.hpp"
+#include "wavs/async/runtime.hpp"
 #include "wavs/base/fault.hpp"
 
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/table.h>
-#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 namespace wavs::storage {
 namespace {
+
+// So many commits in a group are a load, under which the next group waits for company.
+constexpr std::size_t kCrowd = 4;
+constexpr std::size_t kFullGroup = 256;
+constexpr auto kBetweenGroups = std::chrono::microseconds(2'000);
 
 // An empty view may have no address, which RocksDB's comparisons do not take.
 rocksdb::Slice slice(base::ByteView bytes) {
@@ -55,7 +63,7 @@ base::Bytes end_of_prefix(base::Bytes prefix) {
 struct RocksdbStore::Impl {
     struct Pending {
         Batch batch;
-        async::OneShot<base::Result<void>> done;
+        async::Completion<void> done;
     };
     using Group = std::deque<Pending>;
     struct Gathered {
@@ -74,6 +82,7 @@ struct RocksdbStore::Impl {
     bool stopping = false;
     bool gathering_ended = false;
     std::function<void(const base::Error&)> on_failure;
+    async::Executor completions;
     std::atomic<std::uint64_t> syncs{0};
     // Bounded by the callers: each waits for its commit, so the depth is the number of tasks that
     // commit.
@@ -101,41 +110,71 @@ struct RocksdbStore::Impl {
         return families.at(static_cast<std::size_t>(keyspace));
     }
 
-    void translate(const Batch& from, rocksdb::WriteBatch& to) const {
-        for (const auto& operation : from.operations()) {
-            auto* in = family(operation.keyspace);
-            switch (operation.kind) {
-                case Batch::Operation::Kind::Put:
-                    to.Put(in, slice(operation.key), slice(operation.value));
-                    break;
-                case Batch::Operation::Kind::Erase:
-                    to.Delete(in, slice(operation.key));
-                    break;
-                case Batch::Operation::Kind::ErasePrefix:
-                    to.DeleteRange(in, slice(operation.key), slice(end_of_prefix(operation.key)));
-                    break;
+    void translate(const Batch::Operation& operation, rocksdb::WriteBatch& to) const {
+        auto* in = family(operation.keyspace);
+        switch (operation.kind) {
+            case Batch::Operation::Kind::Put:
+                to.Put(in, slice(operation.key), slice(operation.value));
+                break;
+            case Batch::Operation::Kind::Erase:
+                to.Delete(in, slice(operation.key));
+                break;
+            case Batch::Operation::Kind::ErasePrefix:
+                to.DeleteRange(in, slice(operation.key), slice(end_of_prefix(operation.key)));
+                break;
+        }
+    }
+
+    // In the order of keys, since the database finds the place of a key fast behind the one before.
+    // What concerns one key keeps its order; a prefix concerns many. (Its insertion hints would do
+    // more, but one table's are used for the other's where ranges are erased.)
+    void translate(const Group& group, rocksdb::WriteBatch& to) const {
+        struct Place {
+            const Batch::Operation* operation;
+            std::size_t number;
+        };
+        std::vector<Place> places;
+        bool prefixes = false;
+        for (const auto& one : group) {
+            for (const auto& operation : one.batch.operations()) {
+                places.push_back({&operation, places.size()});
+                prefixes = prefixes || operation.kind == Batch::Operation::Kind::ErasePrefix;
             }
+        }
+        if (!prefixes) {
+            std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+                return std::tie(a.operation->keyspace, a.operation->key, a.number) <
+                       std::tie(b.operation->keyspace, b.operation->key, b.number);
+            });
+        }
+        for (const auto& place : places) {
+            translate(*place.operation, to);
         }
     }
 
     // Two threads, so that the next group is put together while the disk syncs the one before.
     void gather_loop() {
+        auto not_before = std::chrono::steady_clock::now();
         while (true) {
             Group group;
             {
                 std::unique_lock lock(mutex);
                 // Only one group waits: meanwhile the next one grows.
                 arrived.wait(lock, [this] { return (stopping || !pending.empty()) && !gathered; });
+                // Under load a group is let grow: a sync and the wake-ups around it cost as much as
+                // ten commits. Someone alone never waits.
+                arrived.wait_until(lock, not_before,
+                                   [this] { return stopping || pending.size() >= kFullGroup; });
                 if (pending.empty()) {
                     break;
                 }
                 group.swap(pending);
                 stats->depth.store(0, std::memory_order_relaxed);
             }
+            not_before = std::chrono::steady_clock::now();
+            not_before += group.size() >= kCrowd ? kBetweenGroups : kBetweenGroups.zero();
             auto next = std::make_unique<Gathered>();
-            for (const auto& one : group) {
-                translate(one.batch, next->merged);
-            }
+            translate(group, next->merged);
             next->group = std::move(group);
             {
                 const std::lock_guard lock(mutex);
@@ -151,6 +190,8 @@ struct RocksdbStore::Impl {
     }
 
     void write_loop() {
+        // Its counters cost more than the searches they count.
+        rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
         while (true) {
             std::unique_ptr<Gathered> next;
             {
@@ -164,7 +205,7 @@ struct RocksdbStore::Impl {
             arrived.notify_one();
             const auto status = write(next->merged);
             syncs.fetch_add(1, std::memory_order_relaxed);
-            finish(next->group, status);
+            finish(std::move(next->group), status);
         }
     }
 
@@ -177,13 +218,21 @@ struct RocksdbStore::Impl {
         return db->Write(options, &merged);
     }
 
-    void finish(const Group& group, const rocksdb::Status& status) {
+    // One hand-over for the group, not one for each: with many in flight that is half of the work.
+    void finish(Group group, const rocksdb::Status& status) const {
         if (!status.ok() && !status.IsAborted() && on_failure) {
             on_failure(failure("commit", status));
         }
-        for (const auto& one : group) {
-            one.done.set(status.ok() ? base::Result<void>(base::ok())
-                                     : base::Result<void>(failure("commit", status)));
+        const auto complete = [group = std::make_shared<Group>(std::move(group)), status] {
+            for (auto& one : *group) {
+                one.done.set(status.ok() ? base::Result<void>(base::ok())
+                                         : base::Result<void>(failure("commit", status)));
+            }
+        };
+        if (completions) {
+            async::post(completions, complete);
+        } else {
+            complete();
         }
     }
 };
@@ -197,7 +246,8 @@ RocksdbStore::RocksdbStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 RocksdbStore::~RocksdbStore() = default;
 
 base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
-    const std::filesystem::path& directory, std::function<void(const base::Error&)> on_failure) {
+    const std::filesystem::path& directory, std::function<void(const base::Error&)> on_failure,
+    async::Executor completions) {
     rocksdb::DBOptions options;
     options.create_if_missing = true;
     options.create_missing_column_families = true;
@@ -209,6 +259,9 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
     options.keep_log_file_num = 2;
     options.info_log_level = rocksdb::WARN_LEVEL;
     options.max_background_jobs = 2;
+    // Nearly all writes come from one thread.
+    options.allow_concurrent_memtable_write = false;
+    options.enable_write_thread_adaptive_yield = false;
     rocksdb::ColumnFamilyOptions family_options;
     family_options.write_buffer_size = 8U << 20;
     // Most keys that are asked for are not there: a second signature, an event seen before.
@@ -228,6 +281,7 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
 
     auto impl = std::make_unique<Impl>();
     impl->on_failure = std::move(on_failure);
+    impl->completions = std::move(completions);
     rocksdb::DB* db = nullptr;
     std::error_code ignored;
     std::filesystem::create_directories(directory, ignored);
@@ -268,25 +322,26 @@ base::Result<std::vector<Entry>> RocksdbStore::scan(Keyspace keyspace, const Sca
     return out;
 }
 
-async::Task<base::Result<void>> RocksdbStore::commit(Batch batch) {
-    const async::OneShot<base::Result<void>> done(co_await boost::asio::this_coro::executor);
+void RocksdbStore::begin_commit(Batch batch, async::Completion<void> done) {
+    std::size_t waiting = 0;
     {
         const std::lock_guard lock(impl_->mutex);
-        impl_->pending.push_back({std::move(batch), done});
-        impl_->stats->depth.store(impl_->pending.size(), std::memory_order_relaxed);
+        impl_->pending.push_back({std::move(batch), std::move(done)});
+        waiting = impl_->pending.size();
+        impl_->stats->depth.store(waiting, std::memory_order_relaxed);
         impl_->stats->sent.fetch_add(1, std::memory_order_relaxed);
     }
-    impl_->arrived.notify_one();
-    auto result = co_await done.wait();
-    if (!result) {
-        co_return async::cancelled_error("commit");
+    // In between the gathering thread has nothing to decide.
+    if (waiting == 1 || waiting == kFullGroup) {
+        impl_->arrived.notify_one();
     }
-    co_return std::move(*result);
 }
 
 base::Result<void> RocksdbStore::write_unsynced(const Batch& batch) {
     rocksdb::WriteBatch translated;
-    impl_->translate(batch, translated);
+    for (const auto& operation : batch.operations()) {
+        impl_->translate(operation, translated);
+    }
     const auto status = impl_->db->Write({}, &translated);
     if (!status.ok()) {
         return failure("write", status);

@@ -33,6 +33,11 @@ protected:
         return async::testing::run(context_, std::move(task));
     }
 
+    template <typename T>
+    T run(async::Flow<T> flow) {
+        return run(async::as_task(std::move(flow)));
+    }
+
     types::EventJob job(base::Bytes input) {
         types::TriggerAction action{{service_.id, types::WorkflowId(), types::ManualTrigger{}},
                                     types::RawData{std::move(input)}};

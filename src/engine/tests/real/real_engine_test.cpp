@@ -96,7 +96,8 @@ protected:
     }
     ServiceSnapshot service() { return snapshot_of(service_with(component_)); }
     base::Result<OperatorOutcome> run(std::string_view data) {
-        return node().wait(node().engine().run_operator(operator_job(service(), data)));
+        return node().wait(
+            async::as_task(node().engine().run_operator(operator_job(service(), data))));
     }
     // The payload of the one response, or the error.
     std::string text(std::string_view data) {
@@ -362,7 +363,7 @@ TEST_F(RealEngineTest, validation_tells_worlds_apart) {
 }
 
 async::Task<void> run_into(Engine& engine, OperatorJob job, int& good) {
-    good += (co_await engine.run_operator(std::move(job))).has_value() ? 1 : 0;
+    good += (co_await async::as_task(engine.run_operator(std::move(job)))).has_value() ? 1 : 0;
 }
 
 async::Task<int> run_many(Engine& engine, ServiceSnapshot of, int count) {

@@ -35,7 +35,7 @@ public:
     std::string url() const;
 
     /// What `POST /dev/triggers` calls, for programs that hold a node: benchmarks.
-    async::Task<base::Result<void>> trigger(dispatcher::ManualRequest request);
+    async::Flow<base::Result<void>> trigger(dispatcher::ManualRequest request);
     const storage::Store& store() const;
 
 private:

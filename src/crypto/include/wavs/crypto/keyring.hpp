@@ -25,6 +25,9 @@ public:
     }
     /// What travels in a submission.
     types::Signature sign(const types::Envelope& envelope, const types::SignatureKind& kind) const;
+    /// The same, for whoever has the envelope's digest already.
+    types::Signature sign(const types::Bytes32& envelope_digest,
+                          const types::SignatureKind& kind) const;
 
 private:
     SecretKey key_;

@@ -6,7 +6,9 @@
 #include "wavs/dispatcher/services.hpp"
 #include "wavs/storage/disk_space.hpp"
 
+#include <atomic>
 #include <deque>
+#include <stop_token>
 #include <unordered_map>
 
 namespace wavs::dispatcher {
@@ -71,7 +73,7 @@ public:
 
     /// Accepts the event `count` times. With `UntilRun` it ends when every run has ended; the first
     /// failure is returned, after all have ended.
-    async::Task<base::Result<void>> trigger(ManualRequest request);
+    async::Flow<base::Result<void>> trigger(ManualRequest request);
 
     /// A failed or parked event, by sequence: run it again, or give it up for good. Errors:
     /// `event_unknown`, `event_not_failed`.
@@ -86,17 +88,27 @@ private:
     using Outcome = base::Result<void>;
     using Job = std::shared_ptr<const types::EventJob>;
 
+    struct Request;
+
     void gather();
     async::Task<base::Result<void>> accept(const types::TriggerBatch& batch);
     async::Task<base::Result<void>> wait_for_disk();
+    void follow(const std::vector<types::EventRecord>& records, async::Completion<void> done);
+    void queue(std::vector<types::EventRecord> records, const types::RegisteredServicePtr& service);
     base::Result<Job> load(std::uint64_t sequence);
-    async::Task<void> work();
-    async::Task<base::Result<void>> process(Job job);
-    async::Task<base::Result<SignedRun>> run_and_sign(Job job);
-    async::Task<base::Result<std::vector<types::WasmResponse>>> run_component(Job job);
-    async::Task<base::Result<void>> store(Job job, SignedRun run);
-    async::Task<base::Result<void>> skip_job(Job job, std::string reason);
-    async::Task<void> fail(Job job, base::Error error);
+
+    // The path of an event: flows, from the thread that stored it over the guest thread that ran it
+    // to the one that stored its results.
+    void start_runs();
+    async::Flow<Outcome> handle(Job job);
+    async::Flow<Outcome> process(const Job& job);
+    async::Flow<base::Result<SignedRun>> run_and_sign(const Job& job);
+    async::Flow<base::Result<std::vector<types::WasmResponse>>> run_component(const Job& job);
+    async::Flow<Outcome> store(const Job& job, SignedRun run);
+    async::Flow<Outcome> skip_job(const Job& job, std::string reason);
+    async::Flow<Outcome> fail(const Job& job, base::Error error);
+    void left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end);
+
     base::Result<types::EventRecord> failed_event(std::uint64_t sequence) const;
     void ended(std::uint64_t sequence, const Outcome& outcome);
     void remember(const types::EventJob& job, std::optional<std::string> error);
@@ -108,13 +120,20 @@ private:
     telemetry::Counter done_;
     telemetry::Counter failed_;
     std::unique_ptr<JobQueue> jobs_;
-    async::TaskGroup workers_;
+    // What an event waits for that takes time: delays, and the next try to store it.
+    async::TaskGroup waits_;
+    std::stop_source stop_;
     // Received and not journaled yet. Only `run_batches()` touches it.
     std::deque<types::TriggerBatch> unaccepted_;
 
     mutable std::mutex mutex_;
-    std::unordered_map<std::uint64_t, async::OneShot<Outcome>> waiting_;
+    // By sequence: who waits for the end of its run.
+    std::unordered_map<std::uint64_t, std::shared_ptr<Request>> followed_;
+    // Set once no event is on its way any more.
+    std::optional<async::OneShot<bool>> drained_;
     std::map<std::pair<types::ServiceId, types::WorkflowId>, std::string> last_errors_;
+    // Spares the lock and the look-up while all is well.
+    std::atomic<bool> any_errors_{false};
     std::map<std::string_view, telemetry::Counter> fired_;
 };
 

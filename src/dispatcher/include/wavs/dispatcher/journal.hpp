@@ -30,16 +30,16 @@ public:
     };
     /// Journals the events and the source's positions in one batch. Under `DropKnown` an event
     /// whose default event id is known already (a source read it twice) is left out of the result.
-    async::Task<base::Result<std::vector<types::EventRecord>>> accept(
+    async::Flow<base::Result<std::vector<types::EventRecord>>> accept(
         std::vector<Accept> events, std::string source,
         std::vector<types::SourcePosition> positions, Repeats repeats);
 
-    /// The run ended: the event is done and its results are signed, all in one batch with `extra`.
-    async::Task<base::Result<void>> finish(types::EventRecord event,
+    /// The run ended: the event is done and its results are signed, all in one with `batch`.
+    async::Flow<base::Result<void>> finish(types::EventRecord event,
                                            const std::vector<types::ResultRecord>& results,
-                                           const storage::Batch& extra);
+                                           storage::Batch batch);
     /// Any other state of the event, with the reason.
-    async::Task<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
+    async::Flow<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
                                               std::string reason);
 
     /// The events in the index of work, in order of acceptance: what has to go on after a start,
@@ -72,7 +72,8 @@ public:
                                             std::size_t limit);
 
 private:
-    async::Task<base::Result<std::uint64_t>> take_sequences(std::size_t count);
+    /// The first of `count`; a new block of them is reserved with `batch`.
+    std::uint64_t take_sequences(std::size_t count, storage::Batch& batch);
     base::Result<bool> known(const types::EventId& id) const;
 
     storage::Store& store_;

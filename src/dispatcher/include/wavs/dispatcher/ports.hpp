@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/task.hpp"
+#include "wavs/async/flow.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/manifest_json.hpp"
 #include "wavs/types/pipeline.hpp"
 
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,9 @@ public:
     /// its world.
     virtual async::Task<base::Result<void>> prepare(types::RegisteredServicePtr service) = 0;
     virtual void release(types::RegisteredServicePtr service) = 0;
-    /// Runs the operator component of the job's workflow.
-    virtual async::Task<base::Result<std::vector<types::WasmResponse>>> run(
-        types::EventJob job) = 0;
+    /// Runs the operator component of the job's workflow; interrupted when `stop` asks for it.
+    virtual async::Flow<base::Result<std::vector<types::WasmResponse>>> run(
+        types::EventJob job, std::stop_token stop) = 0;
     /// The service is gone: its files are deleted, and the returned batch erases its key-value
     /// data.
     virtual storage::Batch forget(const types::ServiceId& service) = 0;
@@ -45,7 +46,7 @@ public:
     virtual ~SubmissionPort() = default;
     /// Address of the service key with this index.
     virtual async::Task<base::Result<types::EvmAddress>> address(std::uint32_t hd_index) = 0;
-    virtual async::Task<base::Result<SignedRun>> sign(
+    virtual async::Flow<base::Result<SignedRun>> sign(
         types::EventJob job, types::RegisteredServicePtr current,
         std::vector<types::WasmResponse> responses) = 0;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/task.hpp"
+#include "wavs/async/flow.hpp"
 #include "wavs/base/bytes.hpp"
 #include "wavs/engine/jobs.hpp"
 #include "wavs/engine/kv.hpp"
@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 namespace wavs::engine {
@@ -48,7 +49,10 @@ public:
     async::Task<base::Result<ComponentInfo>> validate(std::shared_ptr<const base::Bytes> wasm,
                                                       std::optional<World> world);
 
-    async::Task<base::Result<OperatorOutcome>> run_operator(OperatorJob job);
+    /// Goes on on a guest thread, which the next run of that thread waits for: nothing there may
+    /// block. Interrupted when `stop` asks for it.
+    async::Flow<base::Result<OperatorOutcome>> run_operator(OperatorJob job,
+                                                            std::stop_token stop = {});
 
     /// No action and no run when the workflow does not submit. The message of an error that the
     /// component returned begins with "Process packet execution failed: ".

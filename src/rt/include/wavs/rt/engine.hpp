@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/task.hpp"
+#include "wavs/async/flow.hpp"
 #include "wavs/rt/host_calls.hpp"
 #include "wavs/rt/types.hpp"
 
@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stop_token>
 
 namespace wavs::rt {
 
@@ -65,8 +66,8 @@ private:
 };
 
 /// The guest engine: owns the guest threads, the compiler and its caches. One per process, owned by
-/// module `engine`. Methods are callable from any thread and coroutines resume on the caller's
-/// executor. Destroying it interrupts what runs and waits for it: not on a guest thread.
+/// module `engine`. Methods are callable from any thread. Destroying it interrupts what runs and
+/// waits for it: not on a guest thread.
 ///
 /// Error codes: `component_not_found` (NotFound), `compile`, `instantiate`, `out_of_fuel`,
 /// `component_error`, `exec_result` (Guest), `out_of_time` (Timeout), `needs_newer_node`
@@ -83,15 +84,17 @@ public:
     Engine& operator=(const Engine&) = delete;
 
     /// Checks a component against a world, compiles it unless a cache has it, keeps it ready. When
-    /// the caller is cancelled the load goes on and its result is dropped.
+    /// the caller is cancelled the load goes on and its result is dropped. Resumes on the caller's
+    /// executor.
     async::Task<base::Result<Loaded>> load(LoadRequest request);
 
     /// Forgets a component in memory, pinned or not, and with `Disk::Forget` its compiled code.
     enum class Disk : std::uint8_t { Keep, Forget };
     bool evict(const Hash& digest, Disk disk = Disk::Keep);
 
-    /// Runs one export in a fresh instance. When the caller is cancelled the run is interrupted.
-    async::Task<RunOutcome> run(RunRequest request);
+    /// Runs one export in a fresh instance; interrupted when `stop` asks for it. The flow goes on
+    /// on the guest thread, which the next run of that thread waits for: nothing there may block.
+    async::Flow<RunOutcome> run(RunRequest request, std::stop_token stop);
 
     /// Refuses new work, waits for what runs, interrupts the rest after `grace`, returns after the
     /// last completion. Blocking: on the blocking pool.

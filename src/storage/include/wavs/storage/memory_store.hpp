@@ -15,7 +15,7 @@ public:
     base::Result<std::optional<base::Bytes>> get(Keyspace keyspace,
                                                  base::ByteView key) const override;
     base::Result<std::vector<Entry>> scan(Keyspace keyspace, const Scan& scan) const override;
-    async::Task<base::Result<void>> commit(Batch batch) override;
+    void begin_commit(Batch batch, async::Completion<void> done) override;
     base::Result<void> write_unsynced(const Batch& batch) override;
     std::uint64_t sync_count() const override;
 
@@ -23,6 +23,7 @@ public:
     void fail_commits(std::size_t count);
 
 private:
+    base::Result<void> commit_now(const Batch& batch);
     void apply_locked(const Batch& batch);
 
     mutable std::mutex mutex_;

@@ -9,7 +9,7 @@
 namespace wavs::storage {
 
 /// The layout this build writes. A new layout gets the next number and a migration.
-inline constexpr std::uint32_t kSchemaVersion = 2;
+inline constexpr std::uint32_t kSchemaVersion = 3;
 
 /// Brings a store from version `from` to `from + 1` in one batch.
 struct Migration {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/task.hpp"
+#include "wavs/async/flow.hpp"
 #include "wavs/base/bytes.hpp"
 #include "wavs/base/result.hpp"
 
@@ -32,12 +32,11 @@ enum class Keyspace : std::uint8_t {
     Coverage = 12,  ///< source key -> scanned block ranges
     Timers = 13,    ///< due time u64-BE, id -> timer record
     PendingUpdates = 14,  ///< ServiceId[32] -> update to be applied
-    EventIndex =
-        15,  ///< ServiceId[32], workflow id length u8, workflow id, sequence u64-BE -> nothing
-    EventIds = 16,      ///< default event id[20], sequence u64-BE -> nothing
-    ResultIds = 17,     ///< event id[20], sequence u64-BE, response u32-BE -> nothing
-    Transactions = 18,  ///< chain key length u8, chain key, account[20], nonce u64-BE -> record
-    Work = 19,          ///< kind u8, sequence u64-BE, of results response u32-BE -> ServiceId[32]
+    EventIndex = 15,      ///< nothing since layout 3
+    EventIds = 16,        ///< default event id[20], sequence u64-BE -> nothing
+    ResultIds = 17,       ///< event id[20], sequence u64-BE, response u32-BE -> nothing
+    Transactions = 18,    ///< chain key length u8, chain key, account[20], nonce u64-BE -> record
+    Work = 19,            ///< kind u8, sequence u64-BE, of results response u32-BE -> ServiceId[32]
 };
 inline constexpr std::size_t kKeyspaceCount = 20;
 std::string_view to_string(Keyspace keyspace);
@@ -101,9 +100,14 @@ public:
                                                          base::ByteView key) const = 0;
     virtual base::Result<std::vector<Entry>> scan(Keyspace keyspace, const Scan& scan) const = 0;
 
-    /// Ends when the batch is on disk. Commits that arrive together share one disk sync; they take
-    /// effect in the order of the calls. A failure means that the disk can no longer be trusted.
-    virtual async::Task<base::Result<void>> commit(Batch batch) = 0;
+    /// `done` when the batch is on disk. Commits that arrive together share one disk sync; they
+    /// take effect in the order of the calls. A failure means that the disk can no longer be
+    /// trusted.
+    virtual void begin_commit(Batch batch, async::Completion<void> done) = 0;
+    /// The same for tasks.
+    async::Task<base::Result<void>> commit(Batch batch);
+    /// The same for flows.
+    async::Flow<base::Result<void>> committed(Batch batch);
 
     /// In the journal at once but not synced: durable no later than the next `commit` that ends.
     /// For guest writes.

@@ -41,14 +41,14 @@ public:
     /// Signs with the signature kind of `current`, the revision in force now. Workflows with
     /// `submit: none` give no results. Several responses with one event id but different envelopes
     /// are the component's fault; a conflict with the ledger is refused and reported.
-    async::Task<base::Result<SignedRun>> sign(types::EventJob job,
+    async::Flow<base::Result<SignedRun>> sign(types::EventJob job,
                                               types::RegisteredServicePtr current,
                                               std::vector<types::WasmResponse> responses);
 
 private:
-    async::Task<base::Result<types::ResultRecord>> sign_one(const types::EventJob& job,
+    async::Flow<base::Result<types::ResultRecord>> sign_one(const types::EventJob& job,
                                                             const types::SignatureKind& kind,
-                                                            const types::WasmResponse& response,
+                                                            types::WasmResponse response,
                                                             SignedRun& run);
 
     Signer& signer_;
