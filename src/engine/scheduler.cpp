@@ -134,28 +134,26 @@ struct SchedulerState {
         return turn;
     }
 
-    // Why the caller may not wait, or nothing.
-    std::optional<base::Result<void>> enter_locked(const types::ServiceId& service) {
+    // The answer to who need not wait; otherwise `turn` has been taken over.
+    std::optional<base::Result<void>> enter(const WaiterPtr& waiter, Turn& turn) {
+        const std::lock_guard lock(mutex);
         if (closed) {
             return base::Result<void>(async::cancelled_error("component run"));
         }
         stats->sent.fetch_add(1, std::memory_order_relaxed);
         // Nobody is passed over: whoever waits while this one may start is held by its own share.
-        if (may_run_locked(service)) {
-            start_locked(service);
+        if (may_run_locked(waiter->service)) {
+            start_locked(waiter->service);
             return base::Result<void>(base::ok());
         }
         if (waiting >= options.capacity) {
             return base::Result<void>(full_error_locked());
         }
-        return std::nullopt;
-    }
-
-    void wait_locked(const WaiterPtr& waiter, Turn turn) {
         waiter->turn.emplace(std::move(turn));
         line_of(waiter->priority).add(waiter);
         ++waiting;
         stats->depth.store(waiting, std::memory_order_relaxed);
+        return std::nullopt;
     }
 
     void cancel(const WaiterPtr& waiter) {
@@ -216,15 +214,7 @@ async::Flow<base::Result<Scheduler::Permit>> Scheduler::acquire(types::ServiceId
     std::optional<std::stop_callback<LeaveLine>> on_stop;
     WAVS_CO_TRY(co_await async::suspend<void>([&](Turn turn) {
         const auto waiter = std::make_shared<Waiter>(Waiter{service, priority, std::nullopt});
-        std::optional<base::Result<void>> answer;
-        {
-            const std::lock_guard lock(state->mutex);
-            answer = state->enter_locked(service);
-            if (!answer) {
-                state->wait_locked(waiter, std::move(turn));
-            }
-        }
-        if (answer) {
+        if (auto answer = state->enter(waiter, turn)) {
             turn.set(std::move(*answer));
             return;
         }

@@ -264,6 +264,10 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
     options.enable_write_thread_adaptive_yield = false;
     rocksdb::ColumnFamilyOptions family_options;
     family_options.write_buffer_size = 8U << 20;
+    // What is written now is changed once more soon, so young levels are kept cheap to rewrite.
+    family_options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,
+                                            rocksdb::kLZ4Compression};
+    family_options.level0_file_num_compaction_trigger = 8;
     // Most keys that are asked for are not there: a second signature, an event seen before.
     rocksdb::BlockBasedTableOptions table;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));

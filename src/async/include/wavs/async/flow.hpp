@@ -59,6 +59,7 @@ struct FlowPromise {
 
 // The outermost frame: belongs to nobody and ends by itself.
 struct FlowRoot {
+    // NOLINTNEXTLINE(readability-identifier-naming): the language looks for this name
     struct promise_type {
         FlowRoot get_return_object() const noexcept { return {}; }
         std::suspend_never initial_suspend() const noexcept { return {}; }
@@ -130,10 +131,10 @@ FlowRoot run_root(Flow<T> flow, Done done) {
 
 template <typename T>
 struct CompletionPlace {
-    enum State : std::uint8_t { kStarting, kWaiting, kSet };
+    enum class State : std::uint8_t { Starting, Waiting, Set };
     std::optional<base::Result<T>> value;
     std::coroutine_handle<> waiter;
-    std::atomic<State> state{kStarting};
+    std::atomic<State> state{State::Starting};
 };
 
 }  // namespace detail
@@ -161,9 +162,9 @@ public:
     void set(base::Result<T> value) {
         auto* place = std::exchange(place_, nullptr);
         place->value.emplace(std::move(value));
-        using Place = detail::CompletionPlace<T>;
+        using State = typename detail::CompletionPlace<T>::State;
         // Before the flow has given up its thread, that thread goes on with it.
-        if (place->state.exchange(Place::kSet, std::memory_order_acq_rel) == Place::kWaiting) {
+        if (place->state.exchange(State::Set, std::memory_order_acq_rel) == State::Waiting) {
             place->waiter.resume();
         }
     }
@@ -180,11 +181,11 @@ public:
     explicit Suspension(Start start) : start_(std::move(start)) {}
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiter) {
-        using Place = CompletionPlace<T>;
+        using State = typename CompletionPlace<T>::State;
         place_.waiter = waiter;
         start_(Completion<T>(&place_));
         // Until this exchange nobody resumes, so `start_` may finish what it does.
-        return place_.state.exchange(Place::kWaiting, std::memory_order_acq_rel) != Place::kSet;
+        return place_.state.exchange(State::Waiting, std::memory_order_acq_rel) != State::Set;
     }
     base::Result<T> await_resume() { return std::move(*place_.value); }
 

@@ -30,6 +30,7 @@ T wait(boost::asio::io_context& context, async::Task<T> task) {
     });
     context.restart();
     const auto work = boost::asio::make_work_guard(context);
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the handler above ends it
     while (!ended) {
         context.run_one();
     }
