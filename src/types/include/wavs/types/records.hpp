@@ -4,6 +4,7 @@
 #include "wavs/types/aggregator_action.hpp"
 #include "wavs/types/submission.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -142,6 +143,9 @@ struct TransactionRecord {
     Timestamp signed_at;
     friend bool operator==(const TransactionRecord&, const TransactionRecord&) = default;
 };
+
+/// No node forgets sooner what it signed, whatever it is told.
+inline constexpr std::chrono::hours kLedgerLeastRetention{24 * 90};
 
 /// Keys: event id and the first bytes of the target's hash, then envelope digest, then signer.
 inline constexpr std::size_t kQueueTargetSize = 8;
