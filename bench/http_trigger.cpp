@@ -20,11 +20,14 @@ async::Task<base::Result<void>> fire_over_http(cli::NodeClient& node, types::Tri
 
 void http_trigger(const Settings& settings) {
     const auto folder = fresh_folder(settings, "http_trigger");
-    ClientSide side(settings.in_flight);
+    ClientSide side;
     const auto program = start_program(side, settings, folder);
     const auto config = config_of(register_bench_service(side, program->client()));
     async::Runtime threads({.io_threads = 1, .blocking_threads = 1});
-    Load load(threads.io(), config, [&client = program->client()](types::TriggerAction action) {
+    // Its connections live on those threads, and go before them.
+    const auto http = side.another_client(settings.in_flight);
+    cli::NodeClient client(*http, program->url());
+    Load load(threads.io(), config, [&client](types::TriggerAction action) {
         return fire_over_http(client, std::move(action));
     });
     load.start(settings.in_flight);
