@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: demo test bench lint fuzz build components contracts clean help
+.PHONY: demo test bench soak lint fuzz build components contracts clean help
 
 help: ## list the entry points
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ lint: ## format, layers, clang-tidy on the change, Rust lints, generated files
 
 bench: ## benchmarks, one JSON object per line
 	@scripts/bench.sh
+
+soak: ## load for 20 minutes (WAVS_SOAK_SECONDS): memory, descriptors and files must not grow
+	@scripts/soak.sh
 
 fuzz: ## every libFuzzer target for FUZZ_SECONDS (60) each
 	@scripts/fuzz.sh

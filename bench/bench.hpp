@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ void latency_idle(const Settings& settings);
 void posting(const Settings& settings);
 void idle(const Settings& settings);
 void restart(const Settings& settings);
+/// No figure but a verdict: throws when something grew, or went wrong.
+void soak(const Settings& settings);
 
 /// A benchmark that cannot go on ends with an exception; `main` says which.
 template <typename T>
@@ -54,6 +57,9 @@ class Line {
 public:
     explicit Line(std::string_view name);
     Line& add(std::string_view key, double value, int decimals = 0);
+    Line& add(std::string_view key, const std::vector<std::string>& texts);
+    /// An object of whole numbers.
+    Line& add(std::string_view key, const std::map<std::string, double>& values);
     /// To standard output, at once, with the machine's load as its last figure.
     void print();
 

@@ -5,19 +5,21 @@
 #include "wavs/cli/embedded.hpp"
 
 namespace wavs::bench {
-namespace {
 
 types::ComponentDigest upload(ClientSide& side, cli::NodeClient& node, std::string_view name) {
     const auto bytes = must(cli::embedded_component(name));
     return side.must(node.upload_component(base::to_bytes(bytes)));
 }
 
-}  // namespace
-
 ClientSide::ClientSide(std::size_t connections)
-    : http_(net::DialContext{timers_, clock_, resolver_, {}, {}},
-            {.max_idle_per_origin = connections, .max_idle = connections}),
+    : http_(dial_, {.max_idle_per_origin = connections, .max_idle = connections}),
       tools_{context_.get_executor(), timers_, clock_, random_, http_} {}
+
+std::unique_ptr<net::HttpClient> ClientSide::another_client(std::size_t connections) const {
+    const net::HttpClient::Options options{.max_idle_per_origin = connections,
+                                           .max_idle = connections};
+    return std::make_unique<net::HttpClient>(dial_, options);
+}
 
 types::Service register_bench_service(ClientSide& side, cli::NodeClient& node) {
     // Out of reach, so the results stay where this benchmark ends: stored, waiting for their chain.

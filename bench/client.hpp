@@ -32,6 +32,8 @@ public:
     void pause(base::Duration duration) { must(timers_.sleep_for(duration)); }
 
     net::HttpClient& http() { return http_; }
+    /// Somebody else, with connections of their own.
+    std::unique_ptr<net::HttpClient> another_client(std::size_t connections) const;
     async::Timers& timers() { return timers_; }
     const cli::Tools& tools() const { return tools_; }
     boost::asio::io_context& context() { return context_; }
@@ -43,6 +45,7 @@ private:
     base::SeededRandom random_{1};
     async::Runtime threads_{{.io_threads = 1, .blocking_threads = 1}};
     net::SystemResolver resolver_{threads_.blocking()};
+    net::DialContext dial_{timers_, clock_, resolver_, {}, {}};
     net::HttpClient http_;
     cli::Tools tools_;
 };
@@ -50,6 +53,9 @@ private:
 /// Nothing listens there.
 inline constexpr std::string_view kDeadHttp = "http://127.0.0.1:9";
 inline constexpr std::string_view kDeadWs = "ws://127.0.0.1:9";
+
+/// Stores one of the example components on a node.
+types::ComponentDigest upload(ClientSide& side, cli::NodeClient& node, std::string_view name);
 
 /// Stores the echo and the aggregator component and registers a service with one workflow: started
 /// by hand, its result signed. The chain it goes to is out of reach, so results wait on disk, but

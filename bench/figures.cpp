@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench.hpp"
 
+#include "wavs/types/json.hpp"
+
 #include <fmt/format.h>
 
 #include <sys/resource.h>
@@ -38,6 +40,27 @@ Line::Line(std::string_view name) : text_(fmt::format("{{\"name\":\"{}\"", name)
 Line& Line::add(std::string_view key, double value, int decimals) {
     text_ += std::isfinite(value) ? fmt::format(",\"{}\":{:.{}f}", key, value, decimals)
                                   : fmt::format(",\"{}\":null", key);
+    return *this;
+}
+
+Line& Line::add(std::string_view key, const std::vector<std::string>& texts) {
+    text_ += fmt::format(",\"{}\":[", key);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        text_ += i == 0 ? "" : ",";
+        types::json::Writer(text_).string(texts[i]);
+    }
+    text_ += "]";
+    return *this;
+}
+
+Line& Line::add(std::string_view key, const std::map<std::string, double>& values) {
+    text_ += fmt::format(",\"{}\":{{", key);
+    bool first = true;
+    for (const auto& [name, value] : values) {
+        text_ += fmt::format("{}\"{}\":{:.0f}", first ? "" : ",", name, value);
+        first = false;
+    }
+    text_ += "}";
     return *this;
 }
 

@@ -21,12 +21,15 @@ async::Task<base::Result<void>> fire_over_http(cli::NodeClient& node, types::Tri
 
 void http_trigger(const Settings& settings) {
     const auto folder = fresh_folder(settings, "http_trigger");
-    ClientSide side(settings.in_flight);
+    ClientSide side;
     const auto program = start_program(side, settings, folder);
     const auto config = config_of(register_bench_service(side, program->client()));
     async::Runtime threads({.io_threads = 1, .blocking_threads = 1});
+    // Its connections live on those threads, and go before them.
+    const auto http = side.another_client(settings.in_flight);
+    cli::NodeClient client(*http, program->url());
     async::TaskGroup requests(threads.io(), "requests");
-    Load load(config, [&, &client = program->client()](types::TriggerAction action) {
+    Load load(config, [&](types::TriggerAction action) {
         return async::as_flow(requests, "request", fire_over_http(client, std::move(action)));
     });
     load.start(settings.in_flight);

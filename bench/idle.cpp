@@ -13,7 +13,7 @@ constexpr auto kBlockTime = std::chrono::seconds(2);
 void idle(const Settings& settings) {
     const auto folder = fresh_folder(settings, "idle");
     ClientSide side;
-    ChainNode chain(side, settings, folder, kBlockTime);
+    ChainNode chain(side, settings, folder, {.block_time = kBlockTime});
     const auto pid = chain.devnet().node().pid();
     side.pause(kSettle);
     std::vector<double> rss;

@@ -20,13 +20,16 @@ namespace {
 struct Named {
     std::string_view name;
     void (*run)(const Settings& settings);
+    /// Also when no name is given.
+    bool by_default = true;
 };
-constexpr std::array<Named, 6> kAll = {{{"pipeline", pipeline},
+constexpr std::array<Named, 7> kAll = {{{"pipeline", pipeline},
                                         {"http_trigger", http_trigger},
                                         {"latency_idle", latency_idle},
                                         {"posting", posting},
                                         {"idle", idle},
-                                        {"restart", restart}}};
+                                        {"restart", restart},
+                                        {"soak", soak, false}}};
 
 constexpr int kUsage = 2;
 
@@ -95,7 +98,9 @@ int run_program(std::span<const char* const> words) {
     }
     if (wanted.empty()) {
         for (const auto& one : kAll) {
-            wanted.push_back(&one);
+            if (one.by_default) {
+                wanted.push_back(&one);
+            }
         }
     }
     quiet_log();

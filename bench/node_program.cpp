@@ -16,11 +16,6 @@ async::Task<base::Result<void>> stop(cli::Devnet& devnet) {
     co_return base::ok();
 }
 
-types::ComponentDigest upload(ClientSide& side, cli::Devnet& devnet, std::string_view name) {
-    const auto bytes = must(cli::embedded_component(name));
-    return side.must(devnet.upload_component(base::to_bytes(bytes)));
-}
-
 }  // namespace
 
 std::unique_ptr<cli::NodeProcess> start_program(ClientSide& side, const Settings& settings,
@@ -38,32 +33,37 @@ std::unique_ptr<cli::NodeProcess> start_program(ClientSide& side, const Settings
 }
 
 ChainNode::ChainNode(ClientSide& side, const Settings& settings,
-                     const std::filesystem::path& folder, std::chrono::seconds block_time)
+                     const std::filesystem::path& folder, ChainOptions options)
     : side_(side) {
-    cli::DevnetOptions options;
-    options.folder = folder;
-    options.anvil_program = must(cli::find_anvil({WAVS_SOURCE_DIR, WAVS_SOURCE_DIR, ""}, {}));
-    options.wavs_program = settings.wavs_program.string();
-    options.anvil_args = {"--gas-limit", std::string(kBlockGas)};
-    options.log_level = {"error", "app=info"};
-    options.patience = std::chrono::seconds(60);
-    devnet_ = std::make_unique<cli::Devnet>(std::move(options), side.tools());
+    cli::DevnetOptions devnet;
+    devnet.folder = folder;
+    devnet.anvil_program = must(cli::find_anvil({WAVS_SOURCE_DIR, WAVS_SOURCE_DIR, ""}, {}));
+    devnet.wavs_program = settings.wavs_program.string();
+    devnet.anvil_args = std::move(options.chain_args);
+    devnet.anvil_args.insert(devnet.anvil_args.end(), {"--gas-limit", std::string(kBlockGas)});
+    devnet.node_config = std::move(options.node_config);
+    devnet.log_level = {"error", "app=info"};
+    devnet.patience = std::chrono::seconds(60);
+    devnet_ = std::make_unique<cli::Devnet>(std::move(devnet), side.tools());
     side.must(devnet_->start_chain());
     contracts_ = side.must(devnet_->deploy_contracts());
     side.must(devnet_->start_node());
-    const auto service =
+    auto& client = devnet_->node().client();
+    service_ =
         cli::make_manifest({.name = "bench",
                             .chain = cli::Devnet::chain(),
                             .manager = contracts_.manager,
                             .trigger = contracts_.trigger,
                             .handler = contracts_.handler,
-                            .operator_component = upload(side, *devnet_, "echo"),
-                            .aggregator_component = upload(side, *devnet_, "simple_aggregator")});
-    side.must(devnet_->publish(service));
-    side.must(devnet_->register_service(service));
+                            .operator_component = upload(side, client, "echo"),
+                            .aggregator_component = upload(side, client, options.aggregator)});
+    auto& submit = service_.workflows.at(types::WorkflowId()).submit;
+    std::get<types::SubmitAggregator>(submit).component.config.merge(options.aggregator_config);
+    side.must(devnet_->publish(service_));
+    side.must(devnet_->register_service(service_));
     side.must(devnet_->register_operator(contracts_.manager));
     side.must(devnet_->wait_subscribed(contracts_.trigger));
-    side.must(devnet_->anvil().mine_every(block_time));
+    side.must(devnet_->anvil().mine_every(options.block_time));
 }
 
 ChainNode::~ChainNode() { side_.must(stop(*devnet_)); }

@@ -49,7 +49,7 @@ Run measure(ClientSide& side, ChainNode& chain) {
 void posting(const Settings& settings) {
     const auto folder = fresh_folder(settings, "posting");
     ClientSide side;
-    ChainNode chain(side, settings, folder, kBlockTime);
+    ChainNode chain(side, settings, folder, {.block_time = kBlockTime});
     std::vector<double> blocks;
     std::vector<double> seconds;
     for (unsigned i = 0; i < settings.runs; ++i) {

@@ -13,6 +13,9 @@ namespace wavs::aggregator {
 namespace {
 
 constexpr auto kCleanUpEvery = std::chrono::hours(1);
+// Whoever waits for a timer looks so often whether the result is still wanted, and what time it is:
+// clocks are set, and machines sleep.
+constexpr auto kTimerLook = std::chrono::minutes(1);
 
 // What a result with several actions came to: the worst of them.
 unsigned badness(types::ResultState state) {
@@ -25,6 +28,18 @@ unsigned badness(types::ResultState state) {
             return 2;
         default:
             return 3;
+    }
+}
+
+types::Timestamp due_of(types::Timestamp now, const types::TimerAction& timer) {
+    constexpr std::uint64_t kLongest = 10ULL * 365 * 24 * 3600;
+    return {now.nanos + std::min(timer.delay_secs, kLongest) * 1'000'000'000ULL};
+}
+
+template <typename T>
+void erase_one(std::vector<T>& from, const T& value) {
+    if (const auto found = std::find(from.begin(), from.end(), value); found != from.end()) {
+        from.erase(found);
     }
 }
 
@@ -175,29 +190,44 @@ async::Task<base::Result<void>> Aggregator::follow_to_end(types::ResultRecord re
     const auto& config = result.submission.trigger_action.config;
     const auto service = deps_.services(config.service_id);
     const auto* workflow = service ? service->service.find(config.workflow_id) : nullptr;
+    auto work = std::make_shared<Work>();
+    work->left.service_id = config.service_id;
+    WAVS_CO_TRY(auto left, queues_.timers(result));
+    if (left) {
+        work->left = std::move(*left);
+        work->stored = true;
+    }
+    work->input = {service, std::make_shared<const types::ResultRecord>(std::move(result))};
     if (workflow == nullptr || workflow->aggregator() == nullptr) {
-        co_return co_await end(std::move(result), types::ResultState::Expired,
+        co_return co_await end(*work, types::ResultState::Expired,
                                "its service, workflow or aggregator is gone");
     }
-    auto work = std::make_shared<Work>();
-    work->input = {service, std::make_shared<const types::ResultRecord>(result)};
-    auto actions = co_await ask_component(&ComponentRunner::process_input, work->input);
-    if (!actions.has_value()) {
-        if (actions.error().kind() == base::ErrorKind::Cancelled) {
-            co_return std::move(actions).error();
+    std::vector<Action> actions(work->left.due.begin(), work->left.due.end());
+    actions.insert(actions.end(), work->left.submits.begin(), work->left.submits.end());
+    if (actions.empty()) {
+        co_return co_await ask_and_perform(std::move(work));
+    }
+    co_return co_await perform_all(std::move(work), std::move(actions));
+}
+
+async::Task<base::Result<void>> Aggregator::ask_and_perform(WorkPtr work) {
+    auto answer = co_await ask_component(&ComponentRunner::process_input, work->input);
+    if (!answer.has_value()) {
+        if (answer.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(answer).error();
         }
         failed_.add();
-        telemetry::log_failure(telemetry::Level::Error, "aggregator", "aggregator component failed",
-                               actions.error(),
-                               {{"event", types::to_string(result.submission.event_id)}});
-        co_return co_await end(std::move(result), types::ResultState::Failed,
-                               actions.error().full_text());
+        telemetry::log_failure(
+            telemetry::Level::Error, "aggregator", "aggregator component failed", answer.error(),
+            {{"event", types::to_string(work->input.result->submission.event_id)}});
+        co_return co_await end(*work, types::ResultState::Failed, answer.error().full_text());
     }
-    if (actions.value().empty()) {
-        co_return co_await end(std::move(result), types::ResultState::Superseded,
+    if (answer.value().empty()) {
+        co_return co_await end(*work, types::ResultState::Superseded,
                                "the aggregator component asked for nothing");
     }
-    co_return co_await perform_all(std::move(work), std::move(actions.value()));
+    WAVS_CO_TRY(auto actions, co_await take_answer(*work, std::move(answer.value())));
+    co_return co_await perform_all(std::move(work), std::move(actions));
 }
 
 // Faults of the host are tried again; what the component itself says stands.
@@ -217,9 +247,36 @@ async::Task<base::Result<std::vector<types::AggregatorAction>>> Aggregator::ask_
     }
 }
 
-async::Task<base::Result<void>> Aggregator::perform_all(
-    WorkPtr work, std::vector<types::AggregatorAction> actions) {
-    work->open += actions.size();
+// With a timer in it, an answer is on disk before anything of it is done, and so is all that comes
+// after: a restart goes on with what is left. It does not ask again what was answered, no timer
+// starts anew, and a timer that has fired is gone together with the answer to it stored.
+async::Task<base::Result<std::vector<Aggregator::Action>>> Aggregator::take_answer(
+    Work& work, std::vector<types::AggregatorAction> answer,
+    std::optional<types::Timestamp> fired) {
+    const auto now = deps_.clock.wall_now();
+    std::vector<Action> actions;
+    for (auto& one : answer) {
+        if (const auto* timer = std::get_if<types::TimerAction>(&one)) {
+            work.left.due.push_back(due_of(now, *timer));
+            actions.emplace_back(work.left.due.back());
+            work.stored = true;
+        } else {
+            work.left.submits.push_back(std::get<types::SubmitAction>(one));
+            actions.emplace_back(std::get<types::SubmitAction>(std::move(one)));
+        }
+    }
+    if (fired) {
+        erase_one(work.left.due, *fired);
+    }
+    if (work.stored) {
+        storage::Batch batch;
+        put(batch, *work.input.result, work.left);
+        WAVS_CO_TRY(co_await queues_.commit(std::move(batch)));
+    }
+    co_return std::move(actions);
+}
+
+async::Task<base::Result<void>> Aggregator::perform_all(WorkPtr work, std::vector<Action> actions) {
     if (actions.size() == 1) {
         co_return co_await perform(std::move(work), std::move(actions.front()));
     }
@@ -242,8 +299,7 @@ async::Task<base::Result<void>> Aggregator::perform_all(
     co_return base::ok();
 }
 
-async::Task<void> Aggregator::perform_one(std::shared_ptr<Join> join, WorkPtr work,
-                                          types::AggregatorAction action) {
+async::Task<void> Aggregator::perform_one(std::shared_ptr<Join> join, WorkPtr work, Action action) {
     const Join::Leaving leaving(join);
     auto done = co_await perform(std::move(work), std::move(action));
     if (!done.has_value()) {
@@ -251,55 +307,79 @@ async::Task<void> Aggregator::perform_one(std::shared_ptr<Join> join, WorkPtr wo
     }
 }
 
-async::Task<base::Result<void>> Aggregator::perform(WorkPtr work, types::AggregatorAction action) {
+async::Task<base::Result<void>> Aggregator::perform(WorkPtr work, Action action) {
     if (auto* submit = std::get_if<types::SubmitAction>(&action)) {
         co_return co_await post(std::move(work), std::move(*submit));
     }
-    co_return co_await wait_and_ask(std::move(work), std::get<types::TimerAction>(action));
+    co_return co_await wait_and_ask(std::move(work), std::get<types::Timestamp>(action));
 }
 
-async::Task<base::Result<void>> Aggregator::wait_and_ask(WorkPtr work, types::TimerAction timer) {
-    constexpr std::uint64_t kLongest = 10ULL * 365 * 24 * 3600;
-    WAVS_CO_TRY(co_await deps_.timers.sleep_for(
-        std::chrono::seconds(std::min(timer.delay_secs, kLongest))));
-    auto more = co_await ask_component(&ComponentRunner::timer_callback, work->input);
-    if (!more.has_value()) {
-        if (more.error().kind() == base::ErrorKind::Cancelled) {
-            co_return std::move(more).error();
+async::Task<base::Result<void>> Aggregator::wait_and_ask(WorkPtr work, types::Timestamp due) {
+    while (true) {
+        WAVS_CO_TRY(const bool wanted, co_await wait_until(*work, due));
+        if (!wanted) {
+            co_return base::ok();
         }
-        failed_.add();
-        Ended failed{types::ResultState::Failed, {}, more.error().full_text()};
-        co_return co_await end_action(*work, std::move(failed), {});
+        auto answer = co_await ask_component(&ComponentRunner::timer_callback, work->input);
+        if (!answer.has_value()) {
+            if (answer.error().kind() == base::ErrorKind::Cancelled) {
+                co_return std::move(answer).error();
+            }
+            failed_.add();
+            types::EndedAction failed{types::ResultState::Failed, {}, answer.error().full_text()};
+            co_return co_await end_action(*work, due, std::move(failed));
+        }
+        if (answer.value().empty()) {
+            types::EndedAction nothing{
+                types::ResultState::Superseded,
+                {},
+                "the aggregator component asked for nothing after its timer"};
+            co_return co_await end_action(*work, due, std::move(nothing));
+        }
+        WAVS_CO_TRY(auto actions, co_await take_answer(*work, std::move(answer.value()), due));
+        const auto* again = std::get_if<types::Timestamp>(&actions.front());
+        if (actions.size() > 1 || again == nullptr) {
+            co_return co_await perform_all(std::move(work), std::move(actions));
+        }
+        // A timer after a timer, perhaps for days, takes no more memory.
+        due = *again;
     }
-    if (more.value().empty()) {
-        Ended nothing{types::ResultState::Superseded,
-                      {},
-                      "the aggregator component asked for nothing after its timer"};
-        co_return co_await end_action(*work, std::move(nothing), {});
-    }
-    // What comes now takes the place of the timer.
-    --work->open;
-    co_return co_await perform_all(std::move(work), std::move(more.value()));
 }
 
-// The result has ended when its last action has, not before: a restart asks for those that are
+// False when the result was ended meanwhile, with its service: then the timer is gone, too.
+async::Task<base::Result<bool>> Aggregator::wait_until(const Work& work, types::Timestamp due) {
+    const auto& result = *work.input.result;
+    while (true) {
+        WAVS_CO_TRY(const auto stored,
+                    queues_.result(result.event_sequence, result.response_index));
+        if (!stored || !types::is_open(stored->state)) {
+            co_return false;
+        }
+        const auto now = deps_.clock.wall_now();
+        if (due <= now) {
+            co_return true;
+        }
+        const std::chrono::nanoseconds left(due.nanos - now.nanos);
+        WAVS_CO_TRY(co_await deps_.timers.sleep_for(std::min<base::Duration>(left, kTimerLook)));
+    }
+}
+
+// The result has ended when its last action has, not before: a restart goes on with those that are
 // left.
-async::Task<base::Result<void>> Aggregator::end_action(Work& work, Ended ended,
+async::Task<base::Result<void>> Aggregator::end_action(Work& work, const Action& action,
+                                                       types::EndedAction ended,
                                                        storage::Batch batch) {
-    work.ended.push_back(std::move(ended));
-    if (--work.open == 0) {
-        const auto worst = std::max_element(
-            work.ended.begin(), work.ended.end(),
-            [](const Ended& a, const Ended& b) { return badness(a.state) < badness(b.state); });
-        auto result = *work.input.result;
-        result.state = worst->state;
-        result.reason = worst->reason;
-        result.updated_at = deps_.clock.wall_now();
-        result.tx_hash.reset();
-        for (const auto& one : work.ended) {
-            result.tx_hash = result.tx_hash ? result.tx_hash : one.hash;
-        }
-        put(batch, result);
+    if (const auto* submit = std::get_if<types::SubmitAction>(&action)) {
+        erase_one(work.left.submits, *submit);
+    } else {
+        erase_one(work.left.due, std::get<types::Timestamp>(action));
+    }
+    work.left.ended.push_back(std::move(ended));
+    if (work.left.due.empty() && work.left.submits.empty()) {
+        co_return co_await end_result(work, std::move(batch));
+    }
+    if (work.stored) {
+        put(batch, *work.input.result, work.left);
     }
     if (batch.empty()) {
         co_return base::ok();
@@ -307,13 +387,29 @@ async::Task<base::Result<void>> Aggregator::end_action(Work& work, Ended ended,
     co_return co_await queues_.commit(std::move(batch));
 }
 
-async::Task<base::Result<void>> Aggregator::end(types::ResultRecord result,
-                                                types::ResultState state, std::string reason) {
-    result.state = state;
-    result.reason = std::move(reason);
+async::Task<base::Result<void>> Aggregator::end(Work& work, types::ResultState state,
+                                                std::string reason) {
+    work.left.ended.push_back({state, work.input.result->tx_hash, std::move(reason)});
+    co_return co_await end_result(work, {});
+}
+
+async::Task<base::Result<void>> Aggregator::end_result(const Work& work, storage::Batch batch) {
+    const auto& ended = work.left.ended;
+    const auto worst = std::max_element(
+        ended.begin(), ended.end(),
+        [](const auto& a, const auto& b) { return badness(a.state) < badness(b.state); });
+    auto result = *work.input.result;
+    result.state = worst->state;
+    result.reason = worst->reason;
     result.updated_at = deps_.clock.wall_now();
-    storage::Batch batch;
+    result.tx_hash.reset();
+    for (const auto& one : ended) {
+        result.tx_hash = result.tx_hash ? result.tx_hash : one.tx_hash;
+    }
     put(batch, result);
+    if (work.stored) {
+        erase_timers(batch, result);
+    }
     co_return co_await queues_.commit(std::move(batch));
 }
 
@@ -324,7 +420,8 @@ async::Task<base::Result<void>> Aggregator::run_clean_up() {
         if (!erased.has_value()) {
             co_return std::move(erased).error();
         }
-        WAVS_CO_TRY(co_await deps_.timers.sleep_for(kCleanUpEvery));
+        WAVS_CO_TRY(co_await deps_.timers.sleep_for(
+            std::min<base::Duration>(kCleanUpEvery, options_.burned_ttl)));
     }
 }
 
@@ -332,7 +429,7 @@ storage::Batch Aggregator::forget(const types::ServiceId& service) {
     auto batch = queues_.forget(service);
     if (!batch.has_value()) {
         telemetry::log_failure(telemetry::Level::Error, "aggregator",
-                               "the queues of a removed service stay until they expire",
+                               "the queues and timers of a removed service stay until they expire",
                                batch.error());
         return {};
     }

@@ -80,8 +80,8 @@ async::Task<base::Result<void>> Aggregator::post(WorkPtr work, types::SubmitActi
         telemetry::log_warn("aggregator", "the event was settled before, nothing is posted",
                             {{"event", types::to_string(event)},
                              {"state", types::to_string(stored->record.state)}});
-        Ended before{stored->record.state, stored->record.tx_hash, "settled before"};
-        co_return co_await end_action(*work, std::move(before), {});
+        types::EndedAction before{stored->record.state, stored->record.tx_hash, "settled before"};
+        co_return co_await end_action(*work, action, std::move(before));
     }
     auto result = *work->input.result;
     result.state = stored ? stored->record.state : types::ResultState::Collecting;
@@ -241,7 +241,9 @@ async::Task<base::Result<void>> Aggregator::settle(Posting& posting, types::Resu
     posting.queue.tx_hash = hash;
     posting.queue.reason = reason;
     put(batch, posting.queue);
-    WAVS_CO_TRY(co_await end_action(*posting.work, {state, hash, reason}, std::move(batch)));
+    types::EndedAction ended{state, hash, reason};
+    WAVS_CO_TRY(
+        co_await end_action(*posting.work, posting.action, std::move(ended), std::move(batch)));
     const auto event = types::to_string(posting.queue.event_id);
     if (state == types::ResultState::Burned && hash) {
         telemetry::log_info("aggregator", "result is on chain",

@@ -9,6 +9,7 @@ using storage::Keyspace;
 // The three kinds of record under one queue's prefix are told apart by the length of their keys.
 constexpr std::size_t kQueueKey = types::EventId::size() + types::kQueueTargetSize;
 constexpr std::size_t kEnvelopeKey = kQueueKey + types::Bytes32::size();
+constexpr std::size_t kPage = 1'000;
 
 }  // namespace
 
@@ -26,6 +27,26 @@ void put(storage::Batch& batch, const types::ResultRecord& result) {
     } else {
         batch.erase(Keyspace::Work, work);
     }
+}
+
+void put(storage::Batch& batch, const types::ResultRecord& result, const types::TimerRecord& left) {
+    batch.put(Keyspace::Timers, types::result_key(result.event_sequence, result.response_index),
+              types::encode(left));
+}
+
+void erase_timers(storage::Batch& batch, const types::ResultRecord& result) {
+    batch.erase(Keyspace::Timers, types::result_key(result.event_sequence, result.response_index));
+}
+
+base::Result<std::optional<types::TimerRecord>> Queues::timers(
+    const types::ResultRecord& result) const {
+    WAVS_TRY(auto stored, store_.get(Keyspace::Timers, types::result_key(result.event_sequence,
+                                                                         result.response_index)));
+    if (!stored) {
+        return std::optional<types::TimerRecord>();
+    }
+    WAVS_TRY(auto record, types::decode_timer_record(*stored));
+    return std::optional<types::TimerRecord>(std::move(record));
 }
 
 base::Result<std::optional<types::ResultRecord>> Queues::result(
@@ -108,8 +129,43 @@ async::Task<base::Result<void>> Queues::commit(storage::Batch batch) {
     co_return co_await store_.commit(std::move(batch));
 }
 
+base::Result<bool> Queues::is_open(base::ByteView result_key) const {
+    WAVS_TRY(auto stored, store_.get(Keyspace::Results, result_key));
+    if (!stored) {
+        return false;
+    }
+    WAVS_TRY(const auto result, types::decode_result_record(*stored));
+    return types::is_open(result.state);
+}
+
 async::Task<base::Result<std::size_t>> Queues::clean_up(types::Timestamp before) {
-    constexpr std::size_t kPage = 1'000;
+    WAVS_CO_TRY(co_await clean_up_timers());
+    co_return co_await clean_up_queues(before);
+}
+
+async::Task<base::Result<void>> Queues::clean_up_timers() {
+    base::Bytes from;
+    while (true) {
+        WAVS_CO_TRY(auto entries, store_.scan(Keyspace::Timers, {.from = from, .limit = kPage}));
+        storage::Batch batch;
+        for (const auto& entry : entries) {
+            WAVS_CO_TRY(const bool open, is_open(entry.key));
+            if (!open) {
+                batch.erase(Keyspace::Timers, entry.key);
+            }
+        }
+        if (!batch.empty()) {
+            WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
+        }
+        if (entries.size() < kPage) {
+            co_return base::ok();
+        }
+        from = entries.back().key;
+        from.push_back(0);
+    }
+}
+
+async::Task<base::Result<std::size_t>> Queues::clean_up_queues(types::Timestamp before) {
     base::Bytes from;
     std::size_t erased = 0;
     while (true) {
@@ -146,6 +202,13 @@ base::Result<storage::Batch> Queues::forget(const types::ServiceId& service) con
         WAVS_TRY(auto record, types::decode_queue_record(entry.value));
         if (record.service_id == service && !types::is_final(record.state)) {
             batch.erase_prefix(Keyspace::Queues, entry.key);
+        }
+    }
+    WAVS_TRY(auto timers, store_.scan(Keyspace::Timers, {}));
+    for (const auto& entry : timers) {
+        WAVS_TRY(auto record, types::decode_timer_record(entry.value));
+        if (record.service_id == service) {
+            batch.erase(Keyspace::Timers, entry.key);
         }
     }
     return batch;

@@ -95,6 +95,7 @@ struct Node::Impl {
     async::Task<base::Result<void>> check_chains();
     async::Task<void> log_unhealthy_chains();
     async::Task<base::Result<void>> watch_disk();
+    async::Task<base::Result<void>> forget_signed();
     void start_tasks();
     async::Task<void> stop();
 
@@ -251,6 +252,13 @@ async::Task<base::Result<void>> Node::Impl::watch_disk() {
     }
 }
 
+async::Task<base::Result<void>> Node::Impl::forget_signed() {
+    const auto age =
+        std::chrono::duration_cast<std::chrono::seconds>(config.storage.ledger_retention);
+    submission::LedgerRetention retention{age, clock, timers, runtime.blocking()};
+    co_return co_await ledger->run_retention(std::move(retention));
+}
+
 void Node::Impl::start_tasks() {
     supervisor.run("dispatcher/batches", async::make_strand(runtime.io()),
                    [this] { return dispatcher->run_batches(); });
@@ -260,6 +268,8 @@ void Node::Impl::start_tasks() {
                    [this] { return watch_disk(); });
     supervisor.run("services/uri_checks", async::make_strand(runtime.io()),
                    [this] { return services->run_uri_checks(); });
+    supervisor.run("submission/retention", async::make_strand(runtime.io()),
+                   [this] { return forget_signed(); });
     supervisor.run("aggregator/clean_up", async::make_strand(runtime.io()),
                    [this] { return aggregator->run_clean_up(); });
 }

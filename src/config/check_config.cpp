@@ -2,6 +2,7 @@
 #include "bind.hpp"
 #include "checks.hpp"
 #include "field.hpp"
+#include "wavs/types/records.hpp"
 
 #include <algorithm>
 
@@ -97,6 +98,11 @@ void check_times(const Config& config, const Table& table, Report& report) {
             "shorter than aggregator.burned_queue_ttl_secs, so a posted result could be "
             "posted again",
             fmt::format("use at least {} seconds", config.aggregator.burned_queue_ttl.count()));
+    }
+    if (config.storage.ledger_retention < types::kLedgerLeastRetention) {
+        report.error(origin_of(table, "storage.ledger_retention"), "storage.ledger_retention",
+                     "shorter than 90 days, so two results could be signed for one event",
+                     "use \"90d\" or more");
     }
 }
 

@@ -197,6 +197,9 @@ void add_fetch_and_storage(Fields<C>& out) {
           "exceptions, as for `engine.allow_private`");
     add("storage.event_retention", path(&C::storage, &S::event_retention),
         "how long finished events are kept; at least `aggregator.burned_queue_ttl_secs`");
+    add("storage.ledger_retention", path(&C::storage, &S::ledger_retention),
+        "how long a signed event is remembered, so that no second result is signed for it; at "
+        "least `90d`");
     add("storage.min_free_bytes", path(&C::storage, &S::min_free_bytes),
         "free disk space below which no new events are taken");
 }

@@ -1,13 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/submission/ledger.hpp"
 
+#include "wavs/async/runtime.hpp"
 #include "wavs/storage/keys.hpp"
+#include "wavs/telemetry/log.hpp"
 #include "wavs/types/codec.hpp"
+#include "wavs/types/records.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <set>
 
 namespace wavs::submission {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+// A signature waits while a step goes on, so a step is short and there are pauses.
+constexpr std::size_t kEntriesPerStep = 500;
+constexpr auto kStepPause = std::chrono::milliseconds(100);
+constexpr auto kPruneEvery = std::chrono::hours(1);
+
+struct Entry {
+    types::Bytes32 digest;
+    types::Timestamp signed_at;
+};
 
 base::Bytes storage_key(const LedgerKey& key) {
     return storage::KeyWriter()
@@ -26,6 +43,12 @@ base::Bytes encode(const types::Bytes32& digest, types::Timestamp now) {
     return std::move(out).take();
 }
 
+bool is_older(const Entry& entry, types::Timestamp now, std::chrono::seconds age) {
+    constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
+    return entry.signed_at < now && (now.nanos - entry.signed_at.nanos) / kNanosPerSecond >=
+                                        static_cast<std::uint64_t>(age.count());
+}
+
 base::Error conflict(const LedgerKey& key) {
     return {
         base::ErrorKind::Conflict, "double_sign",
@@ -36,17 +59,18 @@ base::Error conflict(const LedgerKey& key) {
         "response its own event-id-salt"};
 }
 
-base::Result<bool> stored_equals(const base::Bytes& stored, const types::Bytes32& digest) {
+base::Result<Entry> decode(const base::Bytes& stored) {
     types::Decoder in(stored);
     const auto version = in.byte();
-    const auto bytes = in.fixed(32);
+    const auto digest = types::read_fixed<types::Bytes32>(in);
+    const types::Timestamp signed_at{in.number()};
     if (in.failed() || version != kVersion) {
         return base::Error(
             base::ErrorKind::Unsupported, "ledger_record",
             fmt::format("a ledger entry has form {}, this build knows {}", version, kVersion),
             "use the build that wrote it");
     }
-    return base::as_text(bytes) == base::as_text(digest.view());
+    return Entry{digest, signed_at};
 }
 
 }  // namespace
@@ -61,13 +85,13 @@ base::Result<void> Ledger::reserve(const LedgerKey& key, const types::Bytes32& e
     }
     WAVS_TRY(auto stored, store_.get(storage::Keyspace::Ledger, storage));
     if (stored) {
-        WAVS_TRY(const bool same, stored_equals(*stored, envelope_digest));
-        if (!same) {
+        WAVS_TRY(const auto entry, decode(*stored));
+        if (entry.digest != envelope_digest) {
             return conflict(key);
         }
-    } else {
-        batch.put(storage::Keyspace::Ledger, storage, encode(envelope_digest, now));
     }
+    // Also when it is there: its age counts from the last signature.
+    batch.put(storage::Keyspace::Ledger, storage, encode(envelope_digest, now));
     auto& reservation = reserved_[key];
     reservation.digest = envelope_digest;
     ++reservation.holders;
@@ -79,6 +103,68 @@ void Ledger::release(const LedgerKey& key) {
     const auto held = reserved_.find(key);
     if (held != reserved_.end() && --held->second.holders == 0) {
         reserved_.erase(held);
+    }
+}
+
+// No entry is erased that a signature relies on. Reading, choosing and erasing happen under the
+// mutex that `reserve` takes. A reservation made before is seen here, and its entry stays until the
+// reservation ends: by then the batch with the entry's new time is stored, or given up and there is
+// no signature. A reservation made after finds the entry gone and stores its own, behind this
+// erasure in the journal. So the erasure needs no sync: if it is lost, so is all that came after,
+// and the next step repeats it.
+base::Result<Ledger::Pruned> Ledger::prune(types::Timestamp now, std::chrono::seconds age,
+                                           std::size_t limit) {
+    const auto least = std::max<std::chrono::seconds>(age, types::kLedgerLeastRetention);
+    const std::lock_guard lock(mutex_);
+    WAVS_TRY(const auto entries,
+             store_.scan(storage::Keyspace::Ledger, {.from = next_, .limit = limit}));
+    Pruned out;
+    out.end = entries.size() < limit;
+    const auto batch = old_entries(entries, now, least);
+    if (!batch.empty()) {
+        WAVS_TRY(store_.write_unsynced(batch));
+    }
+    out.erased = batch.operations().size();
+    next_.clear();
+    if (!out.end) {
+        next_ = entries.back().key;
+        next_.push_back(0);
+    }
+    return out;
+}
+
+storage::Batch Ledger::old_entries(const std::vector<storage::Entry>& entries, types::Timestamp now,
+                                   std::chrono::seconds age) const {
+    std::set<base::Bytes> in_use;
+    for (const auto& [key, reservation] : reserved_) {
+        in_use.insert(storage_key(key));
+    }
+    storage::Batch out;
+    for (const auto& [key, value] : entries) {
+        const auto entry = decode(value);
+        // What cannot be read may be young.
+        if (entry.has_value() && is_older(entry.value(), now, age) && !in_use.contains(key)) {
+            out.erase(storage::Keyspace::Ledger, key);
+        }
+    }
+    return out;
+}
+
+async::Task<base::Result<void>> Ledger::run_retention(LedgerRetention retention) {
+    const async::Executor executor = co_await boost::asio::this_coro::executor;
+    std::size_t erased = 0;
+    while (true) {
+        const auto step = [this, now = retention.clock.wall_now(), age = retention.age] {
+            return prune(now, age, kEntriesPerStep);
+        };
+        WAVS_CO_TRY(const auto pruned,
+                    co_await async::run_blocking(retention.blocking, executor, step));
+        erased += pruned.erased;
+        if (pruned.end && erased > 0) {
+            telemetry::log_info("submission", "old ledger entries erased", {{"entries", erased}});
+            erased = 0;
+        }
+        WAVS_CO_TRY(co_await retention.timers.sleep_for(pruned.end ? kPruneEvery : kStepPause));
     }
 }
 

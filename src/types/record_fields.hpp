@@ -138,7 +138,22 @@ template <typename A, Is<QueueSignature> T>
 void fields(A& ar, T& v) {
     ar(v.event_id, v.envelope_digest, v.signer, v.signature, v.received_at, v.peer);
 }
-
+template <typename A, Is<EvmSubmitAction> T>
+void fields(A& ar, T& v) {
+    ar(v.chain, v.address, v.gas_price);
+}
+template <typename A, Is<CosmosSubmitAction> T>
+void fields(A& ar, T& v) {
+    ar(v.chain, v.address, v.gas_price);
+}
+template <typename A, Is<EndedAction> T>
+void fields(A& ar, T& v) {
+    ar(v.state, v.tx_hash, v.reason);
+}
+template <typename A, Is<TimerRecord> T>
+void fields(A& ar, T& v) {
+    ar(v.service_id, v.due, v.submits, v.ended);
+}
 template <typename A, Is<TransactionRecord> T>
 void fields(A& ar, T& v) {
     ar(v.reference, v.attempts, v.signed_at);
@@ -197,6 +212,11 @@ public:
 private:
     void put(std::uint64_t value) { encoder.number(value); }
     void put(std::uint32_t value) { encoder.number(value); }
+    // Two numbers, the higher half first.
+    void put(unsigned __int128 value) {
+        encoder.number(static_cast<std::uint64_t>(value >> 64));
+        encoder.number(static_cast<std::uint64_t>(value));
+    }
     void put(std::int64_t value) { encoder.number(zigzag(value)); }
     void put(const std::string& value) { encoder.text(value); }
     void put(const base::Bytes& value) { encoder.bytes(value); }
@@ -251,6 +271,10 @@ public:
 
 private:
     void get(std::uint64_t& value) { value = decoder.number(); }
+    void get(unsigned __int128& value) {
+        value = decoder.number();
+        value = value << 64 | decoder.number();
+    }
     void get(std::uint32_t& value) {
         const std::uint64_t number = decoder.number();
         if (number > UINT32_MAX) {

@@ -214,6 +214,7 @@ Bytes encode(const ResultRecord& record) { return encode_record(record); }
 Bytes encode(const QueueRecord& record) { return encode_record(record); }
 Bytes encode(const QueueEnvelope& record) { return encode_record(record); }
 Bytes encode(const QueueSignature& record) { return encode_record(record); }
+Bytes encode(const TimerRecord& record) { return encode_record(record); }
 Bytes encode(const TransactionRecord& record) { return encode_record(record); }
 Bytes encode(const TriggerAction& action) { return encode_record(action); }
 Bytes encode(const Submission& submission) { return encode_record(submission); }
@@ -229,6 +230,7 @@ Result<QueueEnvelope> decode_queue_envelope(ByteView data) {
 Result<QueueSignature> decode_queue_signature(ByteView data) {
     return decode_record<QueueSignature>(data);
 }
+Result<TimerRecord> decode_timer_record(ByteView data) { return decode_record<TimerRecord>(data); }
 Result<TransactionRecord> decode_transaction_record(ByteView data) {
     return decode_record<TransactionRecord>(data);
 }

@@ -105,6 +105,38 @@ TEST_F(Crash, kill_at_random_moments_under_load_loses_and_repeats_nothing) {
     expect_one_result_each();
 }
 
+TEST_F(Crash, a_killed_node_fires_its_timers_once_when_they_are_due) {
+    constexpr auto kDelay = std::chrono::seconds(8);
+    start();
+    auto delayed = workflow("echo", contracts_);
+    auto& submit = std::get<types::SubmitAggregator>(delayed.submit).component;
+    submit.source = types::DigestSource{upload("delayed_aggregator")};
+    submit.config.insert_or_assign("delay-secs", std::to_string(kDelay.count()));
+    service_ = service({{"default", std::move(delayed)}});
+    opt_in(service_);
+    signer_ = must(client().signer(service_.manager)).address;
+    const auto calls = [this](std::string_view function) {
+        const auto count = must(devnet_->kv_read(service_.id(), "calls", std::string(function)));
+        return count ? std::string(base::as_text(*count)) : "0";
+    };
+    const auto fire_and_kill = [&](std::string_view input, std::chrono::seconds down) {
+        fire(input);
+        must(devnet_->wait_kv(service_.id(), "calls", "input", std::to_string(fired_)));
+        // What the component answered is stored behind its run.
+        must(timers_.sleep_for(std::chrono::seconds(1)));
+        must(devnet_->kill_node());
+        must(timers_.sleep_for(down));
+        restart_with("");
+        expect_one_result_each();
+        EXPECT_EQ(calls("input"), std::to_string(fired_)) << "nothing is asked again";
+        EXPECT_EQ(calls("timer"), std::to_string(fired_));
+    };
+    const auto first = clock_.steady_now();
+    fire_and_kill("in time", std::chrono::seconds(0));
+    EXPECT_GE(clock_.steady_now() - first, kDelay);
+    fire_and_kill("overdue", kDelay);
+}
+
 TEST_F(Crash, scenario_47_restart_mid_flow) {
     begin(Operator::Unregistered);
     fire("waits for its quorum");

@@ -234,8 +234,20 @@ submit_stagger = 3
     EXPECT_FALSE(with_toml("[wavs]\nenv_bindings = { SECRET = [] }\n").node().ok());
     EXPECT_FALSE(with_toml("[wavs]\nlegacy_chain_names = { a = \"nope\" }\n").node().ok());
     EXPECT_FALSE(with_toml("[wavs.storage]\nevent_retention = \"1d\"\n").node().ok());
+    EXPECT_EQ(loaded.config.storage.ledger_retention, std::chrono::hours(24 * 90));
     EXPECT_FALSE(with_toml("[wavs]\nengine = 5\n").node().ok());
     EXPECT_FALSE(with_toml("[wavs]\nchains = 5\n").node().ok());
+}
+
+TEST(Values, the_ledger_is_kept_for_90_days_at_least) {
+    const auto kept = [](const std::string& text) {
+        return with_toml(fmt::format("[wavs.storage]\nledger_retention = \"{}\"\n", text)).node();
+    };
+    EXPECT_TRUE(kept("90d").ok());
+    EXPECT_EQ(kept("1000d").config.storage.ledger_retention, std::chrono::hours(24 * 1000));
+    EXPECT_THAT(joined(kept("89d").errors),
+                testing::AllOf(HasSubstr("/w/wavs.toml:2: storage.ledger_retention: shorter than"),
+                               HasSubstr("use \"90d\" or more")));
 }
 
 TEST(Values, networks) {

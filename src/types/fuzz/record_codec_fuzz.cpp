@@ -28,6 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(view, &decode_queue_record);
     check(view, &decode_queue_envelope);
     check(view, &decode_queue_signature);
+    check(view, &decode_timer_record);
     check(view, &decode_transaction_record);
     check(view, &decode_trigger_action);
     check(view, &decode_submission);

@@ -154,6 +154,21 @@ public:
                 time(),
                 text()};
     }
+    SubmitAction submit_action() {
+        const auto price = [&] {
+            return static_cast<unsigned __int128>(number()) << 64 | static_cast<unsigned>(small());
+        };
+        if (random_.below(2) == 0) {
+            return EvmSubmitAction{chain(), fixed<EvmAddress>(), maybe(price)};
+        }
+        return CosmosSubmitAction{chain(), cosmos(), maybe(price)};
+    }
+    TimerRecord timer_record() {
+        return {fixed<ServiceId>(),
+                {time(), time()},
+                {submit_action()},
+                {{ResultState::Superseded, maybe([&] { return tx_hash(); }), text()}}};
+    }
     TransactionRecord transaction_record() { return {bytes(), {bytes(), bytes()}, time()}; }
 
 private:

@@ -65,6 +65,8 @@ TEST(Records, round_trip) {
         EXPECT_EQ(must(decode_queue_envelope(encode(envelope))), envelope);
         const auto signature = values.queue_signature();
         EXPECT_EQ(must(decode_queue_signature(encode(signature))), signature);
+        const auto timer = values.timer_record();
+        EXPECT_EQ(must(decode_timer_record(encode(timer))), timer);
         const auto transaction = values.transaction_record();
         EXPECT_EQ(must(decode_transaction_record(encode(transaction))), transaction);
     }

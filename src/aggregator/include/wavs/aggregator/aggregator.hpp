@@ -41,7 +41,8 @@ struct AggregatorDeps {
 /// it goes, the signatures are collected per event and target, the chain says whether they suffice,
 /// and the transaction is recorded before it leaves, so that nothing is posted twice. The actions
 /// of a result do not wait for each other, nor do results; a result has ended when its actions
-/// have. Owned by `app`; methods are callable from any executor.
+/// have. A timer is on disk before it runs, until the component's answer to it is. Owned by `app`;
+/// methods are callable from any executor.
 class Aggregator {
 public:
     Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Executor executor);
@@ -55,23 +56,20 @@ public:
     async::Task<base::Result<void>> run_clean_up();
     /// What is open goes on after the next start.
     async::Task<std::vector<std::string>> stop(base::Duration deadline);
-    /// A batch that erases the open queues of a service that is being removed.
+    /// A batch that erases the open queues and the timers of a service that is being removed.
     storage::Batch forget(const types::ServiceId& service);
 
 private:
-    /// How one action of a result ended.
-    struct Ended {
-        types::ResultState state = types::ResultState::Burned;
-        std::optional<types::TxHash> hash = {};
-        std::string reason = {};
-    };
     /// A result with the actions its component asked for. On one strand.
     struct Work {
         Input input;
-        std::size_t open = 0;
-        std::vector<Ended> ended = {};
+        types::TimerRecord left = {};
+        /// From the first timer on, what is left is on disk.
+        bool stored = false;
     };
     using WorkPtr = std::shared_ptr<Work>;
+    /// What a component asked for, with the time a timer is due in place of its delay.
+    using Action = std::variant<types::SubmitAction, types::Timestamp>;
     using Question =
         async::Task<base::Result<std::vector<types::AggregatorAction>>> (ComponentRunner::*)(Input);
     /// One submit action of one result on its way to the chain.
@@ -107,17 +105,21 @@ private:
     std::optional<types::ResultRecord> next(const types::ServiceId& service);
     async::Task<void> follow(types::ServiceId service, std::optional<types::ResultRecord> result);
     async::Task<base::Result<void>> follow_to_end(types::ResultRecord result);
+    async::Task<base::Result<void>> ask_and_perform(WorkPtr work);
     async::Task<base::Result<std::vector<types::AggregatorAction>>> ask_component(Question question,
                                                                                   Input input);
-    async::Task<base::Result<void>> perform_all(WorkPtr work,
-                                                std::vector<types::AggregatorAction> actions);
-    async::Task<void> perform_one(std::shared_ptr<Join> join, WorkPtr work,
-                                  types::AggregatorAction action);
-    async::Task<base::Result<void>> perform(WorkPtr work, types::AggregatorAction action);
-    async::Task<base::Result<void>> wait_and_ask(WorkPtr work, types::TimerAction timer);
-    async::Task<base::Result<void>> end_action(Work& work, Ended ended, storage::Batch batch);
-    async::Task<base::Result<void>> end(types::ResultRecord result, types::ResultState state,
-                                        std::string reason);
+    async::Task<base::Result<std::vector<Action>>> take_answer(
+        Work& work, std::vector<types::AggregatorAction> answer,
+        std::optional<types::Timestamp> fired = std::nullopt);
+    async::Task<base::Result<void>> perform_all(WorkPtr work, std::vector<Action> actions);
+    async::Task<void> perform_one(std::shared_ptr<Join> join, WorkPtr work, Action action);
+    async::Task<base::Result<void>> perform(WorkPtr work, Action action);
+    async::Task<base::Result<void>> wait_and_ask(WorkPtr work, types::Timestamp due);
+    async::Task<base::Result<bool>> wait_until(const Work& work, types::Timestamp due);
+    async::Task<base::Result<void>> end_action(Work& work, const Action& action,
+                                               types::EndedAction ended, storage::Batch batch = {});
+    async::Task<base::Result<void>> end(Work& work, types::ResultState state, std::string reason);
+    async::Task<base::Result<void>> end_result(const Work& work, storage::Batch batch);
 
     // posting.cpp: from a submit action to the chain.
     async::Task<base::Result<void>> post(WorkPtr work, types::SubmitAction action);

@@ -24,16 +24,22 @@ struct Queue {
 
 void put(storage::Batch& batch, const types::QueueRecord& queue);
 void put(storage::Batch& batch, const types::ResultRecord& result);
+/// What is left of `result` once its component has asked for a timer.
+void put(storage::Batch& batch, const types::ResultRecord& result, const types::TimerRecord& left);
+void erase_timers(storage::Batch& batch, const types::ResultRecord& result);
 
-/// The records of the quorum queues (docs/protocol/02-records.md). Every change is one synced
-/// batch, so a signature is on disk before it counts. Thread-safe; changes of one queue come one at
-/// a time from the aggregator.
+/// The records of the quorum queues and of timers (docs/protocol/02-records.md). Every change is
+/// one synced batch, so a signature is on disk before it counts. Thread-safe; changes of one queue
+/// come one at a time from the aggregator.
 class Queues {
 public:
     Queues(storage::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
 
     base::Result<std::optional<types::ResultRecord>> result(std::uint64_t event_sequence,
                                                             std::uint32_t response_index) const;
+
+    /// None while the component has asked for no timer.
+    base::Result<std::optional<types::TimerRecord>> timers(const types::ResultRecord& result) const;
 
     base::Result<std::optional<Queue>> load(const types::EventId& event,
                                             const types::QueueTarget& target) const;
@@ -46,11 +52,16 @@ public:
                                              const types::ServiceId& service, std::string peer);
     async::Task<base::Result<void>> commit(storage::Batch batch);
 
-    /// Erases queues that were burned or ended before `before`; returns how many.
+    /// Erases queues that were burned or ended before `before`; returns how many. Erases timers
+    /// whose result has ended: set while their service was being removed.
     async::Task<base::Result<std::size_t>> clean_up(types::Timestamp before);
     base::Result<storage::Batch> forget(const types::ServiceId& service) const;
 
 private:
+    base::Result<bool> is_open(base::ByteView result_key) const;
+    async::Task<base::Result<std::size_t>> clean_up_queues(types::Timestamp before);
+    async::Task<base::Result<void>> clean_up_timers();
+
     storage::Store& store_;
     const base::Clock& clock_;
 };

@@ -71,6 +71,7 @@ struct FetchConfig {
 
 struct StorageConfig {
     std::chrono::milliseconds event_retention = std::chrono::hours(24 * 7);
+    std::chrono::milliseconds ledger_retention = std::chrono::hours(24 * 90);
     std::uint64_t min_free_bytes = 256ULL << 20;
 };
 

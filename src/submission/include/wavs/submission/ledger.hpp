@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/async/timers.hpp"
+#include "wavs/base/clock.hpp"
 #include "wavs/base/result.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/ids.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <map>
 #include <mutex>
 
@@ -19,12 +23,22 @@ struct LedgerKey {
     friend auto operator<=>(const LedgerKey&, const LedgerKey&) = default;
 };
 
+/// How and how long the ledger remembers.
+struct LedgerRetention {
+    /// Counts from the last signature; never taken for less than `types::kLedgerLeastRetention`.
+    std::chrono::seconds age;
+    const base::Clock& clock;
+    async::Timers& timers;
+    /// For reading and writing the disk.
+    async::Executor blocking;
+};
+
 /// The signing ledger: one envelope per signer, service, workflow and event id, for at least 90
 /// days, never deleted with a service. An entry is stored in the same synced batch as the signed
 /// result, hence before the signature leaves the process. Thread-safe.
 class Ledger {
 public:
-    explicit Ledger(const storage::Store& store) : store_(store) {}
+    explicit Ledger(storage::Store& store) : store_(store) {}
 
     /// Asks to sign `envelope_digest` and adds the entry to `batch`. A different digest that was
     /// signed, or is about to be, for the same key is Conflict ("double_sign"). The reservation
@@ -33,14 +47,31 @@ public:
                                types::Timestamp now, storage::Batch& batch);
     void release(const LedgerKey& key);
 
+    struct Pruned {
+        std::size_t erased = 0;
+        /// The last entry has been looked at; the next step begins at the first.
+        bool end = false;
+    };
+    /// Looks at up to `limit` entries, from where the last step stopped, and erases those that are
+    /// older than `age`. Blocking.
+    base::Result<Pruned> prune(types::Timestamp now, std::chrono::seconds age, std::size_t limit);
+    /// Prunes now and then; runs until stopped.
+    async::Task<base::Result<void>> run_retention(LedgerRetention retention);
+
 private:
     struct Reservation {
         types::Bytes32 digest;
         std::size_t holders = 0;
     };
-    const storage::Store& store_;
+    // Under the mutex.
+    storage::Batch old_entries(const std::vector<storage::Entry>& entries, types::Timestamp now,
+                               std::chrono::seconds age) const;
+
+    storage::Store& store_;
     std::mutex mutex_;
     std::map<LedgerKey, Reservation> reserved_;
+    // Where the next step of pruning begins.
+    base::Bytes next_;
 };
 
 }  // namespace wavs::submission

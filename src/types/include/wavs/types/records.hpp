@@ -4,6 +4,7 @@
 #include "wavs/types/aggregator_action.hpp"
 #include "wavs/types/submission.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -133,6 +134,25 @@ struct QueueSignature {
     friend bool operator==(const QueueSignature&, const QueueSignature&) = default;
 };
 
+/// How one of the actions of a result ended.
+struct EndedAction {
+    ResultState state = ResultState::Burned;
+    std::optional<TxHash> tx_hash = {};
+    std::string reason = {};
+    friend bool operator==(const EndedAction&, const EndedAction&) = default;
+};
+
+/// What is left to do of a result whose aggregator component has asked for a timer. Key: that of
+/// the result.
+struct TimerRecord {
+    ServiceId service_id;
+    /// Of the timers that wait, as many times as asked for.
+    std::vector<Timestamp> due;
+    std::vector<SubmitAction> submits;
+    std::vector<EndedAction> ended;
+    friend bool operator==(const TimerRecord&, const TimerRecord&) = default;
+};
+
 /// A transaction that was signed and has no known end. Key: chain, account, nonce.
 struct TransactionRecord {
     /// What it is for: the key of a queue; empty when it only fills a gap between nonces.
@@ -142,6 +162,9 @@ struct TransactionRecord {
     Timestamp signed_at;
     friend bool operator==(const TransactionRecord&, const TransactionRecord&) = default;
 };
+
+/// No node forgets sooner what it signed, whatever it is told.
+inline constexpr std::chrono::hours kLedgerLeastRetention{24 * 90};
 
 /// Keys: event id and the first bytes of the target's hash, then envelope digest, then signer.
 inline constexpr std::size_t kQueueTargetSize = 8;
@@ -179,6 +202,7 @@ base::Bytes encode(const ResultRecord& record);
 base::Bytes encode(const QueueRecord& record);
 base::Bytes encode(const QueueEnvelope& record);
 base::Bytes encode(const QueueSignature& record);
+base::Bytes encode(const TimerRecord& record);
 base::Bytes encode(const TransactionRecord& record);
 base::Bytes encode(const TriggerAction& action);
 base::Bytes encode(const Submission& submission);
@@ -187,6 +211,7 @@ base::Result<ResultRecord> decode_result_record(base::ByteView data);
 base::Result<QueueRecord> decode_queue_record(base::ByteView data);
 base::Result<QueueEnvelope> decode_queue_envelope(base::ByteView data);
 base::Result<QueueSignature> decode_queue_signature(base::ByteView data);
+base::Result<TimerRecord> decode_timer_record(base::ByteView data);
 base::Result<TransactionRecord> decode_transaction_record(base::ByteView data);
 base::Result<TriggerAction> decode_trigger_action(base::ByteView data);
 base::Result<Submission> decode_submission(base::ByteView data);
