@@ -13,7 +13,8 @@ async::Task<int> stop_group(async::TaskGroup& group, async::Timers& timers) {
 
 }  // namespace
 
-PacedLoad::PacedLoad(async::Executor executor, types::TriggerConfig config, Fire fire, Pace pace)
+PacedLoad::PacedLoad(async::Executor executor, types::TriggerConfig config, FireTask fire,
+                     Pace pace)
     : executor_(std::move(executor)),
       config_(std::move(config)),
       fire_(std::move(fire)),

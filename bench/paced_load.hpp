@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "load.hpp"
-
 #include "wavs/async/runtime.hpp"
-#include "wavs/async/timers.hpp"
+#include "wavs/async/task_group.hpp"
+#include "wavs/types/trigger_data.hpp"
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
 
 namespace wavs::bench {
+
+using FireTask = std::function<async::Task<base::Result<void>>(types::TriggerAction action)>;
 
 /// Open loop: triggers at a fixed rate, whatever the node does. One that is late is given as soon
 /// as a client is free, so that the total is reached in any case. No two are equal.
@@ -18,7 +24,7 @@ public:
         /// Triggers under way at most.
         unsigned clients;
     };
-    PacedLoad(async::Executor executor, types::TriggerConfig config, Fire fire, Pace pace);
+    PacedLoad(async::Executor executor, types::TriggerConfig config, FireTask fire, Pace pace);
 
     void start();
     bool running() const { return clients_.running() > 0; }
@@ -36,7 +42,7 @@ private:
     async::Executor executor_;
     async::SystemTimers timers_;
     types::TriggerConfig config_;
-    Fire fire_;
+    FireTask fire_;
     Pace pace_;
     std::chrono::steady_clock::time_point start_;
     std::atomic<std::uint64_t> next_{0};

@@ -87,7 +87,7 @@ public:
         side_.must(client_.register_saved(side_.must(client_.save_manifest(manual_))));
         PacedLoad::Pace pace{rate, static_cast<std::uint64_t>(rate * length), kClients};
         const cli::NodeClient client(*load_http_, client_.base_url());
-        const Fire fire = [client](types::TriggerAction action) {
+        const FireTask fire = [client](types::TriggerAction action) {
             return fire_over_http(client, std::move(action));
         };
         load_ = std::make_unique<PacedLoad>(threads_.io(), config_of(manual_), fire, pace);
