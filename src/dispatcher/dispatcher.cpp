@@ -3,6 +3,7 @@
 
 #include "job_queue.hpp"
 #include "wavs/async/fault.hpp"
+#include "wavs/async/outermost.hpp"
 #include "wavs/telemetry/log.hpp"
 
 namespace wavs::dispatcher {
@@ -331,21 +332,20 @@ void Dispatcher::queue(std::vector<types::EventRecord> records,
     start_runs();
 }
 
-// An event that ends before this comes back gives its place to the loop here, not to the stack.
 void Dispatcher::start_runs() {
-    static thread_local const Dispatcher* starting = nullptr;
-    if (starting == this) {
+    const async::Outermost<Dispatcher> outermost(this);
+    if (!outermost) {
         return;
     }
-    const auto* outer = std::exchange(starting, this);
     while (auto job = jobs_->pick()) {
         const auto sequence = job->event->sequence;
         async::start(handle(std::move(job)),
                      [this, sequence](const async::FlowEnd<Outcome>& end) { left(sequence, end); });
     }
-    starting = outer;
 }
 
+// The last one to leave may still be in here when `stop()` comes back: engine and runtime, which
+// own its thread, wait for it before anything is destroyed.
 void Dispatcher::left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end) {
     if (end.fault) {
         telemetry::log_error("dispatcher", "an event threw, it waits for the next start",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler.hpp"
 
+#include "wavs/async/outermost.hpp"
 #include "wavs/async/queue_stats.hpp"
 
 #include <algorithm>
@@ -87,17 +88,14 @@ struct SchedulerState {
         return lines.at(static_cast<std::size_t>(priority));
     }
 
-    // A run that ends before this comes back gives its slot to the loop below, not to the stack.
     void grant() {
-        static thread_local const SchedulerState* granting = nullptr;
-        if (granting == this) {
+        const async::Outermost<SchedulerState> outermost(this);
+        if (!outermost) {
             return;
         }
-        const auto* outer = std::exchange(granting, this);
         while (auto turn = next()) {
             turn->set(base::ok());
         }
-        granting = outer;
     }
 
     std::optional<Turn> next() {

@@ -7,6 +7,7 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/slice.h>
@@ -58,6 +59,25 @@ base::Bytes end_of_prefix(base::Bytes prefix) {
     return prefix;
 }
 
+using OnFailure = std::function<void(const base::Error&)>;
+
+// Hears of what the disk does not take at the place where it happens. Told later, by the commit
+// that fails, the database might have ended the process before: a file with an error must not be
+// touched again, and a flush in the background does.
+class DiskListener final : public rocksdb::EventListener {
+public:
+    explicit DiskListener(OnFailure on_failure) : on_failure_(std::move(on_failure)) {}
+    bool ShouldBeNotifiedOnFileIO() override { return true; }
+    void OnIOError(const rocksdb::IOErrorInfo& info) override {
+        if (info.operation != rocksdb::FileOperationType::kRead) {
+            on_failure_(failure("writing " + info.file_path, info.io_status));
+        }
+    }
+
+private:
+    OnFailure on_failure_;
+};
+
 }  // namespace
 
 struct RocksdbStore::Impl {
@@ -81,7 +101,7 @@ struct RocksdbStore::Impl {
     std::unique_ptr<Gathered> gathered;
     bool stopping = false;
     bool gathering_ended = false;
-    std::function<void(const base::Error&)> on_failure;
+    OnFailure on_failure;
     async::Executor completions;
     std::atomic<std::uint64_t> syncs{0};
     // Bounded by the callers: each waits for its commit, so the depth is the number of tasks that
@@ -246,8 +266,7 @@ RocksdbStore::RocksdbStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 RocksdbStore::~RocksdbStore() = default;
 
 base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
-    const std::filesystem::path& directory, std::function<void(const base::Error&)> on_failure,
-    async::Executor completions) {
+    const std::filesystem::path& directory, OnFailure on_failure, async::Executor completions) {
     rocksdb::DBOptions options;
     options.create_if_missing = true;
     options.create_missing_column_families = true;
@@ -262,6 +281,9 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
     // Nearly all writes come from one thread.
     options.allow_concurrent_memtable_write = false;
     options.enable_write_thread_adaptive_yield = false;
+    if (on_failure) {
+        options.listeners.push_back(std::make_shared<DiskListener>(on_failure));
+    }
     rocksdb::ColumnFamilyOptions family_options;
     family_options.write_buffer_size = 8U << 20;
     // What is written now is changed once more soon, so young levels are kept cheap to rewrite.

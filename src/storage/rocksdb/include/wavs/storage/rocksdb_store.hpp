@@ -15,9 +15,9 @@ namespace wavs::storage {
 /// waits for the commits of a group goes on together, on the executor given for it.
 class RocksdbStore final : public Store {
 public:
-    /// Opens or creates the database in `directory`. Blocking. `on_failure` hears, on the writing
-    /// thread, of a commit that the disk did not take: the database cannot be used after that (it
-    /// ends the process at the next write), so the node should end by itself, with the reason.
+    /// Opens or creates the database in `directory`. Blocking. `on_failure` hears, on any
+    /// thread, of what the disk did not take: the database cannot be used after that (it ends the
+    /// process at the next write), so the node should end by itself, with the reason.
     /// Without `completions`, commits complete on the writing thread.
     static base::Result<std::unique_ptr<RocksdbStore>> open(
         const std::filesystem::path& directory,
