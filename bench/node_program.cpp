@@ -42,7 +42,7 @@ ChainNode::ChainNode(ClientSide& side, const Settings& settings,
     devnet.anvil_args = std::move(options.chain_args);
     devnet.anvil_args.insert(devnet.anvil_args.end(), {"--gas-limit", std::string(kBlockGas)});
     devnet.node_config = std::move(options.node_config);
-    devnet.log_level = {"error", "app=info"};
+    devnet.log_level = {std::string(options.log_level), "app=info"};
     devnet.patience = std::chrono::seconds(60);
     devnet_ = std::make_unique<cli::Devnet>(std::move(devnet), side.tools());
     side.must(devnet_->start_chain());

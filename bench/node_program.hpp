@@ -19,6 +19,7 @@ struct ChainOptions {
     std::vector<std::string> chain_args = {};
     /// Further tables of `wavs.toml`.
     std::string node_config = {};
+    std::string_view log_level = "error";
     std::string_view aggregator = "simple_aggregator";
     /// Configuration of the aggregator component, besides chain and handler.
     std::map<std::string, std::string> aggregator_config = {};

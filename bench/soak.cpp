@@ -25,6 +25,7 @@ constexpr auto kUpdateEvery = seconds(30);
 constexpr auto kBlockTime = seconds(1);
 constexpr auto kPatience = seconds(120);
 constexpr double kMostLengths = 2;
+constexpr std::size_t kLogLines = 40;
 constexpr double kSecondsOfADay = 86'400;
 constexpr unsigned kClients = 64;
 constexpr unsigned kVisitors = 32;
@@ -101,13 +102,16 @@ public:
 
     /// What went wrong; empty when nothing did.
     std::vector<std::string> run();
+    /// The last that the node said.
+    void show_log();
 
 private:
     static ChainOptions chain_options() {
         return {.block_time = kBlockTime,
                 // So that the chain does not grow; what is asked for is at most some blocks old.
-                .chain_args = {"--prune-history", "8", "--transaction-block-keeper", "64"},
+                .chain_args = {"--prune-history", "--transaction-block-keeper", "16"},
                 .node_config = std::string(kNodeConfig),
+                .log_level = "warn",
                 .aggregator = "delayed_aggregator",
                 .aggregator_config = {{"delay-secs", "2"}}};
     }
@@ -326,6 +330,12 @@ void Soak::stop_node(std::vector<std::string>& wrong) {
     }
 }
 
+void Soak::show_log() {
+    for (const auto& line : chain_.devnet().node().log().tail(kLogLines)) {
+        note(line);
+    }
+}
+
 void Soak::report(const std::vector<Trend>& trends, const std::vector<std::string>& wrong) {
     const auto manual = static_cast<double>(load_->completed());
     Line line("soak");
@@ -349,6 +359,7 @@ void soak(const Settings& settings) {
     Soak soak(settings, number_from("WAVS_SOAK_SECONDS", 1200, 60),
               number_from("WAVS_SOAK_RATE", 720, 1), number_from("WAVS_SOAK_CHAIN_RATE", 10, 1));
     if (const auto wrong = soak.run(); !wrong.empty()) {
+        soak.show_log();
         throw std::runtime_error(wrong.front());
     }
 }
