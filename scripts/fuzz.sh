@@ -13,7 +13,6 @@ scripts/step.sh "compile (fuzz)" cmake --build --preset fuzz --target "${targets
 for source in "${sources[@]}"; do
   name=$(basename "$source" .cpp)
   seeds="$(dirname "$source")/corpus/$name"
-  [ -d "$seeds" ] || seeds="$(dirname "$source")/corpus/${name%_fuzz}"
   work="build/fuzz/corpus/$name"
   mkdir -p "$work"
   echo "==> $name for $seconds s"

@@ -257,6 +257,7 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
 async::Task<base::Result<void>> Dispatcher::run_retention() {
     const auto age =
         static_cast<std::uint64_t>(options_.event_retention.count()) * 1'000'000'000ULL;
+    const base::Duration every = std::min<base::Duration>(kPruneEvery, options_.event_retention);
     while (true) {
         const auto now = deps_.clock.wall_now().nanos;
         std::optional<std::uint64_t> from = 0;
@@ -270,7 +271,7 @@ async::Task<base::Result<void>> Dispatcher::run_retention() {
         if (erased > 0) {
             telemetry::log_info("dispatcher", "old events erased", {{"events", erased}});
         }
-        WAVS_CO_TRY(co_await deps_.timers.sleep_for(kPruneEvery));
+        WAVS_CO_TRY(co_await deps_.timers.sleep_for(every));
     }
 }
 

@@ -30,7 +30,7 @@ enum class Keyspace : std::uint8_t {
     Ledger = 10,    ///< signer[20], ServiceId[32], event id[20], workflow id -> digest and time
     Cursors = 11,   ///< source key -> cursor
     Coverage = 12,  ///< source key -> scanned block ranges
-    Timers = 13,    ///< due time u64-BE, id -> timer record
+    Timers = 13,    ///< sequence u64-BE, response u32-BE -> timer record
     PendingUpdates = 14,  ///< ServiceId[32] -> update to be applied
     EventIndex = 15,      ///< nothing since layout 3
     EventIds = 16,        ///< default event id[20], sequence u64-BE -> nothing
