@@ -128,6 +128,7 @@ private:
     void update_manifest();
     void sample();
     std::uint64_t handled();
+    std::uint64_t ask(const types::EvmAddress& contract, std::string_view function);
     void wait_for_the_last();
     void judge(std::vector<std::string>& wrong);
     void stop_node(std::vector<std::string>& wrong);
@@ -249,14 +250,16 @@ void Soak::update_manifest() {
     side_.must(chain_.devnet().publish(announced_));
 }
 
-std::uint64_t Soak::handled() {
+std::uint64_t Soak::handled() { return ask(chain_.contracts().handler, "getHandledCount()"); }
+
+std::uint64_t Soak::ask(const types::EvmAddress& contract, std::string_view function) {
     chain_evm::CallRequest call;
-    call.to = chain_.contracts().handler;
-    call.data = chain_evm::encode_call(cli::selector_for("getHandledCount()"), {});
+    call.to = contract;
+    call.data = chain_evm::encode_call(cli::selector_for(std::string(function)), {});
     const auto outcome = side_.must(chain_.devnet().anvil().rpc().call(std::move(call)));
     const auto* bytes = std::get_if<base::Bytes>(&outcome);
     if (bytes == nullptr) {
-        throw std::runtime_error("the handler does not say how many results it has");
+        throw std::runtime_error(fmt::format("a contract does not answer {}", function));
     }
     return chain_evm::to_u64(must(chain_evm::decode_uint(*bytes))).value_or(0);
 }
@@ -312,6 +315,8 @@ void Soak::judge(std::vector<std::string>& wrong) {
     if (const auto failure = load_->first_failure()) {
         wrong.push_back("the first that failed: " + failure->full_text());
     }
+    expect("contract events on chain", fired_,
+           ask(chain_.contracts().trigger, "getLastTriggerId()"));
     expect("results on chain", fired_, handled());
     expect("events that ended well", manual + fired_, count("wavs_events_done_total"));
     expect("results that were signed", manual + fired_, count("wavs_submissions_signed_total"));

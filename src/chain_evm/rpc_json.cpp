@@ -65,7 +65,14 @@ base::ErrorKind kind_of(const RpcError& error) {
     if (error.code == -32601) {
         return base::ErrorKind::Unsupported;
     }
-    return error.code == -32602 ? base::ErrorKind::Invalid : base::ErrorKind::Unavailable;
+    // Said also of a block that this node has no more, or not yet: another one may have it.
+    static constexpr std::array<std::string_view, 5> kBlocks{
+        "blockoutofrange", "out of range", "block not found", "unknown block", "header not found"};
+    const bool of_a_block =
+        std::any_of(kBlocks.begin(), kBlocks.end(),
+                    [&error](std::string_view word) { return contains_word(error.message, word); });
+    return error.code == -32602 && !of_a_block ? base::ErrorKind::Invalid
+                                               : base::ErrorKind::Unavailable;
 }
 
 // A node's words are shown in logs and callbacks.

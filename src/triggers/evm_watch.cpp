@@ -94,10 +94,10 @@ void EvmWatch::start_all(std::optional<std::uint64_t> head) {
         }
         if (const auto moment = own_moment(*service, chain_)) {
             coverage_.watch(pair, moment->next_block());
-            stale_ = true;
+            became_unread(moment->next_block());
         } else if (head) {
             coverage_.watch(pair, *head + 1);
-            stale_ = true;
+            became_unread(*head + 1);
         }
     }
     bool all = true;
@@ -127,7 +127,7 @@ bool EvmWatch::start(const TriggerIndex::Target& target, std::optional<std::uint
         return false;
     }
     coverage_.start(workflow_of(target), target.pair, *after);
-    stale_ = true;
+    became_unread(after->next_block());
     return true;
 }
 
@@ -163,7 +163,19 @@ void EvmWatch::read_again(const types::ServiceId& service, std::uint64_t from) {
     for (const auto& pair : pairs_of(service)) {
         coverage_.unread(pair, from);
     }
+    became_unread(from);
+}
+
+void EvmWatch::became_unread(std::uint64_t from) {
     stale_ = true;
+    unread_from_ = std::min(unread_from_.value_or(from), from);
+}
+
+void EvmWatch::read(const chain_evm::LogFilter& filter, BlockRange range) {
+    const auto end = unread_from_ ? std::min(range.to + 1, *unread_from_) : range.to + 1;
+    if (range.from < end) {
+        coverage_.add(filter, {range.from, end - 1});
+    }
 }
 
 void EvmWatch::update_holds() {

@@ -46,6 +46,16 @@ protected:
     }
 };
 
+TEST(RpcErrors, a_block_that_a_node_has_no_more_is_asked_for_again) {
+    const auto kind = [](std::string message) {
+        return to_error("eth_call", RpcError{-32602, std::move(message), {}}).kind();
+    };
+    EXPECT_EQ(kind("BlockOutOfRangeError: block height is 1113 but requested was 1112"),
+              base::ErrorKind::Unavailable);
+    EXPECT_EQ(kind("Header not found"), base::ErrorKind::Unavailable);
+    EXPECT_EQ(kind("invalid argument 0: hex string has length 3"), base::ErrorKind::Invalid);
+}
+
 TEST_F(RpcTest, typed_calls) {
     node_.result("eth_chainId", "\"0x7a69\"");
     node_.result("eth_getBlockByNumber",

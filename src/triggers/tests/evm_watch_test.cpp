@@ -5,6 +5,9 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <utility>
+
 namespace wavs::triggers {
 namespace {
 
@@ -88,6 +91,9 @@ protected:
                 }
             }
         }
+        if (meanwhile_) {
+            std::exchange(meanwhile_, nullptr)();
+        }
         if (missing) {
             watch_.read(filter, {*missing, head});
         }
@@ -105,6 +111,8 @@ protected:
     EvmWatch watch_{kChain};
     std::vector<chain_evm::EvmLog> chain_;
     std::vector<types::ServiceUriChange> changes_;
+    /// Happens while what was read is being handed over.
+    std::function<void()> meanwhile_;
 };
 
 TEST_F(EvmWatchTest, an_announcement_that_is_read_again_is_followed_once) {
@@ -145,6 +153,17 @@ TEST_F(EvmWatchTest, events_take_the_manifest_in_force_at_their_place) {
     }
     EXPECT_EQ(watch_.coverage().gap_blocks(13), 0U);
     EXPECT_THAT(read_to(13), IsEmpty());
+}
+
+TEST_F(EvmWatchTest, a_manifest_that_comes_while_its_block_is_being_read_loses_none) {
+    chain_ = {log(1, 11, 0), announcement(7, 12, 1, "b"), log(1, 12, 2), log(1, 13, 0)};
+    set({revision(7, {{"one", 1}}, ChainPosition::end_of(10))});
+    meanwhile_ = [this] { set({revision(7, {{"one", 1}}, changes_.at(0).at)}); };
+    EXPECT_THAT(blocks(read_to(14)), ElementsAre(11));
+    EXPECT_TRUE(watch_.stale());
+    EXPECT_EQ(watch_.coverage().gap_blocks(14), 3U);
+    EXPECT_THAT(blocks(read_to(14)), ElementsAre(12, 13));
+    EXPECT_EQ(watch_.coverage().gap_blocks(14), 0U);
 }
 
 TEST_F(EvmWatchTest, live_events_wait_too_and_none_is_lost) {

@@ -39,7 +39,10 @@ public:
     /// Blocks became unread, so the gap has to be read before live logs count again.
     bool stale() const { return stale_; }
     void make_stale() { stale_ = true; }
-    void begin_reading() { stale_ = false; }
+    void begin_reading() {
+        stale_ = false;
+        unread_from_.reset();
+    }
     /// All of `filter` has been read since `begin_reading()`, and its new logs arrive.
     void live(chain_evm::LogFilter filter) { live_ = std::move(filter); }
     /// The link broke.
@@ -51,9 +54,9 @@ public:
                                                std::uint64_t head) const {
         return coverage_.first_missing(filter, head);
     }
-    void read(const chain_evm::LogFilter& filter, BlockRange range) {
-        coverage_.add(filter, range);
-    }
+    /// The logs of `range` have been seen. Blocks that became unread meanwhile stay so: their logs
+    /// were looked at under what was wanted before.
+    void read(const chain_evm::LogFilter& filter, BlockRange range);
 
     struct Seen {
         std::vector<types::SeenEvent> events;
@@ -72,6 +75,7 @@ private:
     bool start(const TriggerIndex::Target& target, std::optional<std::uint64_t> head);
     void start_all(std::optional<std::uint64_t> head);
     void read_again(const types::ServiceId& service, std::uint64_t from);
+    void became_unread(std::uint64_t from);
     void update_holds();
     std::vector<Coverage::Pair> pairs_of(const types::ServiceId& service) const;
 
@@ -86,6 +90,8 @@ private:
     // it has been read.
     std::optional<chain_evm::LogFilter> live_;
     bool stale_ = false;
+    // The lowest block that became unread since `begin_reading()`.
+    std::optional<std::uint64_t> unread_from_;
 };
 
 }  // namespace wavs::triggers
