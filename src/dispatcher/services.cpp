@@ -322,7 +322,8 @@ async::Task<base::Result<void>> Services::activate(types::RegisteredServicePtr n
         registered_.set(static_cast<double>(services_.size()));
     }
     // From here on the service is registered, also after a crash; the triggers follow.
-    co_await watch({next});
+    std::vector<types::RegisteredServicePtr> changed{next};
+    co_await watch(std::move(changed));
     if (previous) {
         deps_.engine.release(previous);
     }
