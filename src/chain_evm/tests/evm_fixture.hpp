@@ -90,6 +90,20 @@ protected:
     }
     net::DialContext dial() { return {timers_, clock_, resolver_, {}, {}}; }
     RpcClient client() { return RpcClient(make_http_transport(http_, server_->url())); }
+    // Retries and polls happen too: time goes on, but only when nothing is left to do now.
+    void run_with_time(const std::function<bool()>& done,
+                       base::Duration step = std::chrono::milliseconds(60)) {
+        int quiet = 0;
+        for (int i = 0; i < 30'000 && !done(); ++i) {
+            context_.restart();
+            quiet = context_.run_one_for(std::chrono::milliseconds(1)) == 0 ? quiet + 1 : 0;
+            if (quiet == 4) {
+                timers_.advance(step);
+                quiet = 0;
+            }
+        }
+        ASSERT_TRUE(done());
+    }
 
     base::testing::FakeClock clock_;
     async::testing::FakeTimers timers_{clock_};

@@ -74,20 +74,6 @@ protected:
             std::count_if(seen_.begin(), seen_.end(),
                           [](const auto& e) { return std::holds_alternative<T>(e); }));
     }
-    // Time goes on while the sockets work.
-    void run_with_time(const std::function<bool()>& done, base::Duration step = milliseconds(60)) {
-        int quiet = 0;
-        for (int i = 0; i < 30'000 && !done(); ++i) {
-            context_.restart();
-            quiet = context_.run_one_for(std::chrono::milliseconds(1)) == 0 ? quiet + 1 : 0;
-            // Time goes on only when nothing is left to do now.
-            if (quiet == 4) {
-                timers_.advance(step);
-                quiet = 0;
-            }
-        }
-        ASSERT_TRUE(done());
-    }
     void settle() {
         for (int i = 0; i < 30; ++i) {
             context_.restart();

@@ -145,20 +145,6 @@ protected:
         return std::all_of(results_.begin(), results_.end(),
                            [](const auto& r) { return r->has_value(); });
     }
-    // Lets retries and polls happen by moving the time while waiting.
-    void run_with_time(const std::function<bool()>& done, base::Duration step) {
-        int quiet = 0;
-        for (int i = 0; i < 30'000 && !done(); ++i) {
-            context_.restart();
-            quiet = context_.run_one_for(std::chrono::milliseconds(1)) == 0 ? quiet + 1 : 0;
-            // Time goes on only when nothing is left to do now.
-            if (quiet == 4) {
-                timers_.advance(step);
-                quiet = 0;
-            }
-        }
-        ASSERT_TRUE(done());
-    }
 
     FailingStore store_;
     std::map<std::uint64_t, std::pair<std::string, Transaction>> pool_;

@@ -233,6 +233,14 @@ protected:
         ASSERT_TRUE(batches_.try_send(std::move(batch)).has_value());
         settle();
     }
+    /// As after a crash between accepting an event and running it.
+    void accept_only(const types::TriggerAction& action) {
+        const auto service = services_->find(action.config.service_id);
+        ASSERT_TRUE(
+            run(journal_->accept({{&action, service ? service->digest : types::ServiceDigest()}},
+                                 "evm:1", {}, Journal::Repeats::DropKnown))
+                .has_value());
+    }
     types::EventRecord event(std::uint64_t sequence) {
         return journal_->event(sequence).value().value();
     }
@@ -316,12 +324,7 @@ TEST_F(DispatcherTest, host_faults_get_one_more_run_and_guest_faults_none) {
 TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
     start();
     register_service();
-    // Accepted but never run: as after a crash between the two.
-    const auto pending = action(9);
-    const auto digest = services_->list().at(0)->digest;
-    ASSERT_TRUE(
-        run(journal_->accept({{&pending, digest}}, "evm:1", {}, Journal::Repeats::DropKnown))
-            .has_value());
+    accept_only(action(9));
     deliver({action(1)});
     const auto done = node_.submitted.size();
     build();
@@ -426,10 +429,7 @@ TEST_F(DispatcherTest, an_older_data_directory_gets_the_index_of_work) {
     start();
     register_service();
     deliver({action(1)});
-    const auto pending = action(9);
-    ASSERT_TRUE(run(journal_->accept({{&pending, services_->list().at(0)->digest}}, "evm:1", {},
-                                     Journal::Repeats::DropKnown))
-                    .has_value());
+    accept_only(action(9));
     storage::Batch as_before;
     as_before.erase_prefix(storage::Keyspace::Work, base::ByteView());
     as_before.put(storage::Keyspace::EventIndex, base::Bytes{1}, base::Bytes{});
@@ -478,14 +478,10 @@ TEST_F(DispatcherTest, what_is_in_flight_of_a_removed_service_is_erased) {
     start();
     register_service();
     deliver({action(1)});
-    const auto pending = action(9);
-    ASSERT_TRUE(run(journal_->accept({{&pending, services_->list().at(0)->digest}}, "evm:1", {},
-                                     Journal::Repeats::DropKnown))
-                    .has_value());
+    accept_only(action(9));
     auto others = action(8);
     others.config.service_id.array().fill(7);
-    ASSERT_TRUE(run(journal_->accept({{&others, {}}}, "evm:1", {}, Journal::Repeats::DropKnown))
-                    .has_value());
+    accept_only(others);
     ASSERT_TRUE(run(store_.commit(journal_->forget(manifest().id()).value())).has_value());
     const auto left = journal_->work(types::WorkKind::OpenEvent).value();
     ASSERT_EQ(left.size(), 1U) << "of another service";
@@ -767,11 +763,7 @@ TEST_F(DispatcherTest, an_update_to_another_service_is_refused) {
 TEST_F(DispatcherTest, removal_ends_what_is_in_flight) {
     start();
     register_service();
-    const auto pending = action(9);
-    const auto digest = services_->list().at(0)->digest;
-    ASSERT_TRUE(
-        run(journal_->accept({{&pending, digest}}, "evm:1", {}, Journal::Repeats::DropKnown))
-            .has_value());
+    accept_only(action(9));
     ASSERT_TRUE(run(services_->remove(manager_)).has_value());
     EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
     EXPECT_TRUE(node_.watched.empty());
