@@ -350,7 +350,9 @@ void Dispatcher::start_runs() {
 void Dispatcher::left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end) {
     if (end.fault) {
         telemetry::log_error("dispatcher", "an event threw, it waits for the next start",
-                             {{"sequence", sequence}, {"what", what_of(end.fault)}});
+                             {{"sequence", sequence},
+                              {"what", what_of(end.fault)},
+                              {"remedy", "report this fault of the node, and start it again"}});
         ended(sequence, async::cancelled_error("event"));
     } else {
         ended(sequence, *end.value);
