@@ -344,6 +344,30 @@ typedef struct wavs_rt_error {
     struct wavs_rt_buf message;
 } wavs_rt_error;
 
+// A key and its value, for environment and component configuration.
+typedef struct wavs_rt_pair {
+    struct wavs_rt_slice key;
+    struct wavs_rt_slice value;
+} wavs_rt_pair;
+
+// Where guests may connect to, through wasi:http and wasi:sockets alike; a manifest cannot change it.
+// Everything is copied.
+typedef struct wavs_rt_network {
+    // Not 0: private, loopback, link-local, metadata and other special addresses are refused.
+    uint32_t deny_private;
+    // Exceptions: addresses, networks ("10.0.0.0/8") or host names, each with an optional port.
+    const struct wavs_rt_slice *allow;
+    size_t allow_len;
+    // Ports of this node, refused on every address of this machine whatever else is allowed.
+    const uint16_t *own_ports;
+    size_t own_ports_len;
+    // Host name -> address, asked before the system's resolver.
+    const struct wavs_rt_pair *hosts;
+    size_t hosts_len;
+    // Certificates (PEM) trusted besides the public authorities; may be empty.
+    struct wavs_rt_slice ca_pem;
+} wavs_rt_network;
+
 // Counters since the start, except where a field says "now".
 typedef struct wavs_rt_stats {
     // now
@@ -392,12 +416,6 @@ typedef struct wavs_rt_load_result {
 
 // Receives the end of a load; called exactly once per `wavs_rt_component_load`.
 typedef void (*wavs_rt_load_cb)(void *user, struct wavs_rt_load_result *result);
-
-// A key and its value, for environment and component configuration.
-typedef struct wavs_rt_pair {
-    struct wavs_rt_slice key;
-    struct wavs_rt_slice value;
-} wavs_rt_pair;
 
 // Everything is copied before `wavs_rt_run` returns.
 typedef struct wavs_rt_run_request {
@@ -492,6 +510,15 @@ void wavs_rt_engine_shutdown(struct wavs_rt_engine *engine, uint64_t timeout_ms)
 // # Safety
 // `engine` must be a live engine; nobody may use it any more.
 void wavs_rt_engine_free(struct wavs_rt_engine *engine);
+
+// Sets where guests may connect to, from the next connection on. A new engine lets them reach public
+// addresses only. Returns 0, or 1 with the entry that cannot be read in `error` (may be null).
+//
+// # Safety
+// `engine` must be a live engine, `network` valid for the call, `error` null or writable.
+uint32_t wavs_rt_engine_set_network(struct wavs_rt_engine *engine,
+                                    const struct wavs_rt_network *network,
+                                    struct wavs_rt_error *error);
 
 // Copies the counters.
 //

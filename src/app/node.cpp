@@ -119,6 +119,7 @@ struct Node::Impl {
     std::unique_ptr<storage::RocksdbStore> store;
     std::unique_ptr<Chains> chains;
     std::unique_ptr<engine::Engine> engine;
+    std::unique_ptr<GuestNetwork> guest_network;
     std::unique_ptr<submission::LocalSigner> signer;
     std::unique_ptr<submission::Ledger> ledger;
     std::unique_ptr<submission::Submitter> submitter;
@@ -165,7 +166,8 @@ base::Result<void> Node::Impl::build_engine(std::map<std::string, std::string> e
     WAVS_TRY(engine, engine::Engine::create(
                          engine_options(config, std::move(environment)),
                          {runtime.blocking(), metrics, *store, blobs, rt::native_library()}));
-    engine->set_chain_configs(chains->configs());
+    guest_network = std::make_unique<GuestNetwork>(*engine, config.engine);
+    WAVS_TRY(guest_network->start(chains->configs()));
     engine_port = std::make_unique<EngineBinding>(*engine, background);
     return base::ok();
 }
@@ -231,9 +233,9 @@ void Node::Impl::build_dispatcher() {
 }
 
 base::Result<void> Node::Impl::build_http() {
-    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *journal,
-                                                *triggers, *engine, blobs, supervisor, timers,
-                                                clock, metrics, runtime.io(), runtime.blocking()});
+    api = std::make_unique<NodeApi>(NodeApiDeps{
+        config, *chains, *services, *dispatcher, *journal, *triggers, *engine, *guest_network,
+        blobs, supervisor, timers, clock, metrics, runtime.io(), runtime.blocking()});
     WAVS_TRY(auto options, http_options(config));
     http = std::make_unique<http::HttpApi>(std::move(options), *api,
                                            http::Environment{runtime.io(), timers, clock, metrics});
@@ -310,7 +312,10 @@ async::Task<base::Result<void>> Node::Impl::start() {
     start_tasks();
     WAVS_CO_TRY(co_await services->load());
     WAVS_CO_TRY(co_await dispatcher->start());
+    // A port the system chooses is known only afterwards.
+    WAVS_CO_TRY(guest_network->add_own_port(config.port));
     WAVS_CO_TRY(http->start());
+    WAVS_CO_TRY(guest_network->add_own_port(http->port()));
     telemetry::log_info("app", "listening on " + http->url(),
                         {{"data", config.data.string()}, {"services", services->list().size()}});
     co_return base::ok();

@@ -294,7 +294,7 @@ async::Task<base::Result<std::optional<base::Bytes>>> NodeApi::kv_read(types::Se
 async::Task<base::Result<void>> NodeApi::add_chain(types::AddChainRequest request) {
     const auto chain = request.chain;
     WAVS_CO_TRY(co_await deps_.chains.add(std::move(request)));
-    deps_.engine.set_chain_configs(deps_.chains.configs());
+    WAVS_CO_TRY(deps_.guest_network.set_chains(deps_.chains.configs()));
     auto started = co_await deps_.triggers.chain_added(chain);
     if (!started.has_value()) {
         // Other chains may still be missing; that is no fault of this request.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "chains.hpp"
+#include "guest_network.hpp"
 #include "wavs/async/supervisor.hpp"
 #include "wavs/config/config.hpp"
 #include "wavs/dispatcher/dispatcher.hpp"
@@ -19,6 +20,7 @@ struct NodeApiDeps {
     dispatcher::Journal& journal;
     triggers::TriggerManager& triggers;
     engine::Engine& engine;
+    GuestNetwork& guest_network;
     storage::BlobStore& blobs;
     async::Supervisor& supervisor;
     async::Timers& timers;

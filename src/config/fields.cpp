@@ -78,7 +78,7 @@ const Fields<types::EvmChainConfig>& evm_chain_fields() {
                  "most to pay per unit of gas, in wei; a dearer transaction is not sent"),
         field<C>("max_gas_per_tx", path(&C::max_gas_per_tx), "most gas for one transaction"),
         field<C>("guest_endpoint", path(&C::guest_endpoint),
-                 "endpoint shown to components instead of those above", {.effect = Effect::Later},
+                 "endpoint shown to components instead of those above", {},
                  check_optional_http_url),
     };
     return rows;

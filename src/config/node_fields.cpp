@@ -133,11 +133,12 @@ void add_engine(Fields<C>& out) {
         "runs that may wait; when full, sources stop reading", check_not_zero_32);
     later("engine.keep_resident_bytes", &E::keep_resident_bytes,
           "memory of a finished run kept for the next one");
-    later("engine.deny_private_networks", &E::deny_private_networks,
-          "refuse private, loopback, link-local and metadata addresses to components");
-    later("engine.allow_private", &E::allow_private,
-          "exceptions: addresses, networks (`10.0.0.0/8`) or host names, each with an optional "
-          "port");
+    add("engine.deny_private_networks", &E::deny_private_networks,
+        "refuse private, loopback, link-local and metadata addresses to components");
+    add("engine.allow_private", &E::allow_private,
+        "exceptions: addresses, networks (`10.0.0.0/8`) or host names, each with an optional port");
+    add("engine.tls_ca_file", &E::tls_ca_file,
+        "certificate authorities (PEM) that components trust besides the public ones");
 }
 
 void add_groups(Fields<C>& out) {

@@ -405,6 +405,10 @@ void Engine::set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains
     impl_->host.set_chains(std::move(chains));
 }
 
+base::Result<void> Engine::set_network(const rt::NetworkRules& rules) {
+    return impl_->library->set_network(rules);
+}
+
 KeyValue& Engine::key_value() { return impl_->kv; }
 
 async::Task<base::Result<void>> Engine::remove_files(types::ServiceId service) {

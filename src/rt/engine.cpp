@@ -28,6 +28,7 @@ static_assert(sizeof(wavs_rt_load_result) == 64);
 static_assert(sizeof(wavs_rt_pair) == 32);
 static_assert(sizeof(wavs_rt_run_request) == 224);
 static_assert(sizeof(wavs_rt_run_result) == 72);
+static_assert(sizeof(wavs_rt_network) == 72);
 
 using LoadDone = async::OneShot<base::Result<Loaded>>;
 
@@ -104,7 +105,7 @@ void on_ran(void* user, wavs_rt_run_result* result) noexcept {
     pending->done.set(std::move(outcome));
 }
 
-std::vector<wavs_rt_pair> pairs_of(const std::shared_ptr<const Pairs>& from) {
+std::vector<wavs_rt_pair> pairs_of(const Pairs* from) {
     std::vector<wavs_rt_pair> out;
     if (from != nullptr) {
         out.reserve(from->size());
@@ -219,8 +220,8 @@ bool Engine::evict(const Hash& digest, Disk disk) {
 }
 
 async::Flow<RunOutcome> Engine::run(RunRequest request, std::stop_token stop) {
-    const auto env = pairs_of(request.env);
-    const auto config = pairs_of(request.config);
+    const auto env = pairs_of(request.env.get());
+    const auto config = pairs_of(request.config.get());
     const auto* service = request.service == nullptr ? nullptr : request.service->handle_->service;
     const auto translated = translate(request, service, env, config);
     std::optional<std::stop_callback<RunStop>> on_stop;
@@ -233,6 +234,29 @@ async::Flow<RunOutcome> Engine::run(RunRequest request, std::stop_token stop) {
         on_stop.emplace(std::move(stop), RunStop{*handle_, number});
     });
     co_return std::move(outcome.value());
+}
+
+base::Result<void> Engine::set_network(const NetworkRules& rules) {
+    std::vector<wavs_rt_slice> allow;
+    allow.reserve(rules.allow.size());
+    for (const auto& entry : rules.allow) {
+        allow.push_back(slice_of(entry));
+    }
+    const auto hosts = pairs_of(&rules.hosts);
+    const wavs_rt_network translated{.deny_private = rules.deny_private ? 1U : 0U,
+                                     .allow = allow.data(),
+                                     .allow_len = allow.size(),
+                                     .own_ports = rules.own_ports.data(),
+                                     .own_ports_len = rules.own_ports.size(),
+                                     .hosts = hosts.data(),
+                                     .hosts_len = hosts.size(),
+                                     .ca_pem = slice_of(rules.ca_pem)};
+    wavs_rt_error error{};
+    if (handle_->library.engine_set_network(handle_->engine, &translated, &error) != 0) {
+        return base::Error(base::ErrorKind::Invalid, "rt_network",
+                           library_error(handle_->library, error).message());
+    }
+    return base::ok();
 }
 
 void Engine::shutdown(std::chrono::milliseconds grace) {

@@ -17,6 +17,7 @@ struct Library {
     decltype(&::wavs_rt_engine_shutdown) engine_shutdown;
     decltype(&::wavs_rt_engine_free) engine_free;
     decltype(&::wavs_rt_engine_stats) engine_stats;
+    decltype(&::wavs_rt_engine_set_network) engine_set_network;
     decltype(&::wavs_rt_component_load) component_load;
     decltype(&::wavs_rt_component_evict) component_evict;
     decltype(&::wavs_rt_service_new) service_new;

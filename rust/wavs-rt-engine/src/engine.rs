@@ -9,12 +9,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::components::{Components, LoadOutcome, LoadRequest};
+use crate::egress::{Egress, NetworkOptions};
 use crate::engine_config::Options;
 use crate::epoch::Ticker;
 use crate::failure::{Failure, Status};
 use crate::host::HostCallbacks;
 use crate::inflight::{Completion, InFlight, Ticket};
-use crate::run::{self, RunOutcome, RunRequest};
+use crate::run::{self, Ground, RunOutcome, RunRequest};
 
 /// How long threads get to end once all work has completed.
 const THREAD_EXIT: Duration = Duration::from_secs(1);
@@ -36,8 +37,7 @@ pub struct Stats {
 }
 
 struct Shared {
-    options: Options,
-    callbacks: Arc<dyn HostCallbacks>,
+    ground: Ground,
     components: Arc<Components>,
     ticker: Ticker,
     permits: Semaphore,
@@ -70,8 +70,7 @@ impl Engine {
         let shared = Shared {
             ticker: Ticker::start(move || clock.tick()).map_err(internal)?,
             permits: Semaphore::new(options.max_in_flight),
-            options,
-            callbacks,
+            ground: Ground { options, callbacks, egress: Arc::new(Egress::new()?) },
             components,
             running: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
@@ -100,6 +99,11 @@ impl Engine {
             done.tell(components.load_timed(request).await);
             drop(ticket);
         });
+    }
+
+    /// Where guests may connect to, from now on. Until it is called: public addresses.
+    pub fn set_network(&self, options: &NetworkOptions) -> Result<(), Failure> {
+        self.shared.ground.egress.set(options)
     }
 
     /// Forgets a component; runs in progress keep it.
@@ -183,8 +187,7 @@ impl Shared {
             None => return cancelled().into(),
         };
         let _ticking = self.ticker.running();
-        let callbacks = Arc::clone(&self.callbacks);
-        run::execute(&self.options, callbacks, &ready, request, &ticket.stop).await
+        run::execute(&self.ground, &ready, request, &ticket.stop).await
     }
 }
 

@@ -81,6 +81,15 @@ impl HostPort {
         Self { callbacks, origin, log_budget: Budget::new(log_cap) }
     }
 
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What the library has to say about the run, within its log budget.
+    pub fn notice(&self, text: &str) {
+        self.line(&self.log_budget, LogLevel::Warn, LogSource::Notice, text);
+    }
+
     /// A line of the guest, within the run's log budget.
     pub fn log(&self, level: LogLevel, text: &str) {
         self.line(&self.log_budget, level, LogSource::Host, text);

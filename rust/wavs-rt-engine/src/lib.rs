@@ -3,10 +3,12 @@
 //! instance under limits. No product logic: what a service may do is decided by the caller.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod address;
 mod bindings;
 mod budget;
 mod components;
 mod disk;
+mod egress;
 mod engine;
 mod engine_config;
 mod epoch;
@@ -15,12 +17,14 @@ pub mod flat;
 mod flat_types;
 mod host;
 mod host_wavs;
+mod hosts;
+mod http;
 mod inflight;
 mod keyvalue;
-mod network;
 mod run;
 mod state;
 mod stdio;
+mod tls;
 mod worlds;
 
 pub use bindings::{
@@ -28,6 +32,7 @@ pub use bindings::{
     TriggerAction, WasmResponse, aggregator_output, chain, events, operator_input, service, types_core,
 };
 pub use components::{LoadOutcome, LoadRequest, LoadSource};
+pub use egress::NetworkOptions;
 pub use engine::{Engine, Stats};
 pub use engine_config::Options;
 pub use failure::{Failure, Status};

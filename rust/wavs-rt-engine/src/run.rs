@@ -12,19 +12,23 @@ use tokio::task::yield_now;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_tls::WasiTlsCtxBuilder;
 
 use crate::bindings::{AggregatorInput, AnyTxHash, TriggerAction};
 use crate::budget::Budget;
 use crate::components::Ready;
+use crate::egress::Egress;
 use crate::engine_config::Options;
 use crate::epoch::TICK;
 use crate::failure::{Failure, Status};
 use crate::flat::{self, Reader};
 use crate::host::{HostCallbacks, HostPort, LogSource, Origin};
+use crate::http::Http;
 use crate::inflight::Stop;
-use crate::network;
 use crate::state::{Limits, RunState, ServiceSnapshot};
 use crate::stdio::Capture;
+use crate::tls::Tls;
 use crate::worlds::{Export, Linked};
 
 /// A busy guest gives way to others after this many epochs.
@@ -94,14 +98,15 @@ impl Input {
     }
 }
 
+/// What all runs of an engine work with.
+pub struct Ground {
+    pub options: Options,
+    pub callbacks: Arc<dyn HostCallbacks>,
+    pub egress: Arc<Egress>,
+}
+
 /// Runs to the end, a limit, or a stop.
-pub async fn execute(
-    options: &Options,
-    callbacks: Arc<dyn HostCallbacks>,
-    ready: &Ready,
-    request: RunRequest,
-    stop: &Stop,
-) -> RunOutcome {
+pub async fn execute(ground: &Ground, ready: &Ready, request: RunRequest, stop: &Stop) -> RunOutcome {
     if request.time_ms == 0 {
         return out_of_time(0).into();
     }
@@ -112,7 +117,7 @@ pub async fn execute(
     let (fuel, limit) = (request.fuel, request.time_ms);
     let start = Instant::now();
     let deadline = deadline(start, limit);
-    let (mut store, streams) = match prepare(options, callbacks, ready, request, deadline) {
+    let (mut store, streams) = match prepare(ground, ready, request, deadline) {
         Ok(prepared) => prepared,
         Err(failure) => return failure.into(),
     };
@@ -132,12 +137,12 @@ fn out_of_time(limit_ms: u64) -> Failure {
 }
 
 fn prepare(
-    options: &Options,
-    callbacks: Arc<dyn HostCallbacks>,
+    ground: &Ground,
     ready: &Ready,
     request: RunRequest,
     deadline: Option<Instant>,
 ) -> Result<(Store<RunState>, [Capture; 2]), Failure> {
+    let options = &ground.options;
     let origin = Origin {
         export: request.export,
         service_id: request.service_id,
@@ -146,7 +151,7 @@ fn prepare(
         workflow_id: request.workflow_id.clone(),
     };
     let log_cap = options.stdio_cap.saturating_mul(LOG_FACTOR);
-    let port = Arc::new(HostPort::new(callbacks, origin, log_cap));
+    let port = Arc::new(HostPort::new(Arc::clone(&ground.callbacks), origin, log_cap));
     let budget = Arc::new(Budget::new(options.stdio_cap));
     let stream = |source| Capture::new(Arc::clone(&port), source, Arc::clone(&budget));
     let streams = [stream(LogSource::Stdout), stream(LogSource::Stderr)];
@@ -155,7 +160,10 @@ fn prepare(
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
     let state = RunState {
-        wasi: wasi(&request, &streams)?,
+        wasi: wasi(&request, &streams, &port, &ground.egress)?,
+        http_fields: WasiHttpCtx::new(),
+        http: Http::new(Arc::clone(&ground.egress), Arc::clone(&port), request.service.clone()),
+        tls: WasiTlsCtxBuilder::new().provider(Box::new(Tls { egress: Arc::clone(&ground.egress) })).build(),
         table,
         limits: Limits::new(memory, options.max_table_elements),
         port,
@@ -188,7 +196,12 @@ fn slice(deadline: Option<Instant>) -> u64 {
     epochs.min(SLICE)
 }
 
-fn wasi(request: &RunRequest, streams: &[Capture; 2]) -> Result<WasiCtx, Failure> {
+fn wasi(
+    request: &RunRequest,
+    streams: &[Capture; 2],
+    port: &Arc<HostPort>,
+    egress: &Arc<Egress>,
+) -> Result<WasiCtx, Failure> {
     let [stdout, stderr] = streams;
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).stderr(stderr.clone());
@@ -196,8 +209,15 @@ fn wasi(request: &RunRequest, streams: &[Capture; 2]) -> Result<WasiCtx, Failure
     builder.allow_tcp(request.raw_sockets).allow_udp(request.raw_sockets);
     builder.allow_ip_name_lookup(request.dns);
     if request.raw_sockets {
-        builder.socket_addr_check(|address, purpose| {
-            Box::pin(async move { network::allowed(address, purpose) })
+        let (port, egress) = (Arc::clone(port), Arc::clone(egress));
+        builder.socket_addr_check(move |address, purpose| {
+            let (port, rules) = (Arc::clone(&port), egress.rules());
+            Box::pin(async move {
+                let checked = rules.check_socket(address, purpose).await;
+                checked
+                    .inspect_err(|why| port.notice(&format!("socket to {address} refused: {}", why.text())))
+                    .is_ok()
+            })
         });
     }
     if let Some(dir) = &request.data_dir {

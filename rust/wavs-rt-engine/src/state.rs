@@ -6,11 +6,14 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxView, WasiTlsView};
 
 use crate::bindings::service::Service;
 use crate::failure::Failure;
 use crate::flat;
 use crate::host::HostPort;
+use crate::http::Http;
 
 /// A service as flat bytes, shared by all its runs and decoded only when a guest asks for it.
 #[derive(Clone)]
@@ -33,6 +36,9 @@ impl ServiceSnapshot {
 /// The store data of a run.
 pub struct RunState {
     pub wasi: WasiCtx,
+    pub http_fields: WasiHttpCtx,
+    pub http: Http,
+    pub tls: WasiTlsCtx,
     pub table: ResourceTable,
     pub limits: Limits,
     pub port: Arc<HostPort>,
@@ -45,6 +51,18 @@ pub struct RunState {
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for RunState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.http, table: &mut self.table, ctx: &mut self.http_fields }
+    }
+}
+
+impl WasiTlsView for RunState {
+    fn tls(&mut self) -> WasiTlsCtxView<'_> {
+        WasiTlsCtxView { table: &mut self.table, ctx: &mut self.tls }
     }
 }
 

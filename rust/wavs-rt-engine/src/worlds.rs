@@ -151,9 +151,14 @@ fn check_version(name: &str) -> Result<(), Failure> {
     }
 }
 
-/// Everything both worlds share: WASI and the key-value store.
+/// Everything both worlds share: WASI with HTTP and TLS, and the key-value store. What a run may do
+/// with it is decided when it does it, so that an import alone never fails.
 fn add_common(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    let mut tls = wasmtime_wasi_tls::p2::LinkOptions::default();
+    tls.tls(true);
+    wasmtime_wasi_tls::p2::add_to_linker(linker, &tls)?;
     keyvalue::store::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     keyvalue::atomics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     keyvalue::batch::add_to_linker::<_, HasSelf<_>>(linker, |state| state)

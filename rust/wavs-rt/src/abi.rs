@@ -174,6 +174,25 @@ pub struct wavs_rt_options {
     pub cache_dir: wavs_rt_slice,
 }
 
+/// Where guests may connect to, through wasi:http and wasi:sockets alike; a manifest cannot change it.
+/// Everything is copied.
+#[repr(C)]
+pub struct wavs_rt_network {
+    /// Not 0: private, loopback, link-local, metadata and other special addresses are refused.
+    pub deny_private: u32,
+    /// Exceptions: addresses, networks ("10.0.0.0/8") or host names, each with an optional port.
+    pub allow: *const wavs_rt_slice,
+    pub allow_len: usize,
+    /// Ports of this node, refused on every address of this machine whatever else is allowed.
+    pub own_ports: *const u16,
+    pub own_ports_len: usize,
+    /// Host name -> address, asked before the system's resolver.
+    pub hosts: *const wavs_rt_pair,
+    pub hosts_len: usize,
+    /// Certificates (PEM) trusted besides the public authorities; may be empty.
+    pub ca_pem: wavs_rt_slice,
+}
+
 /// Which run a callback speaks for. Valid during the call.
 #[repr(C)]
 pub struct wavs_rt_origin {

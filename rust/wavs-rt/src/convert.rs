@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::wavs_rt_engine::{
-    Export, Failure, LoadOutcome, LoadRequest, LoadSource, LogLevel, LogSource, Options, RunOutcome,
-    RunRequest, Stats, Status, World, flat,
+    Export, Failure, LoadOutcome, LoadRequest, LoadSource, LogLevel, LogSource, NetworkOptions, Options,
+    RunOutcome, RunRequest, Stats, Status, World, flat,
 };
 
 use crate::abi::*;
@@ -56,16 +56,44 @@ unsafe fn path(slice: &wavs_rt_slice) -> Option<PathBuf> {
 /// # Safety
 /// `pairs` must be null or point to `len` pairs of readable slices.
 unsafe fn pairs(pairs: *const wavs_rt_pair, len: usize) -> Result<Vec<(String, String)>, Failure> {
-    if pairs.is_null() || len == 0 {
-        return Ok(Vec::new());
-    }
     // SAFETY: `len` readable pairs, says the caller.
-    let pairs = unsafe { std::slice::from_raw_parts(pairs, len) };
+    let pairs = unsafe { array(pairs, len) };
     let one = |pair: &wavs_rt_pair| {
         // SAFETY: the slices of a pair are readable, says the caller.
         Ok(unsafe { (text(&pair.key, "a key")?, text(&pair.value, "a value")?) })
     };
     pairs.iter().map(one).collect()
+}
+
+/// # Safety
+/// `items` must be null or point to `len` readable values.
+unsafe fn array<'a, T>(items: *const T, len: usize) -> &'a [T] {
+    if items.is_null() || len == 0 {
+        return &[];
+    }
+    // SAFETY: `len` readable values, says the caller.
+    unsafe { std::slice::from_raw_parts(items, len) }
+}
+
+/// # Safety
+/// Slices and arrays in `from` must be readable.
+pub unsafe fn network(from: &wavs_rt_network) -> Result<NetworkOptions, Failure> {
+    // SAFETY: readable, says the caller.
+    let (allow, hosts) = unsafe { (array(from.allow, from.allow_len), pairs(from.hosts, from.hosts_len)?) };
+    let address = |(name, text): (String, String)| match text.parse() {
+        Ok(address) => Ok((name, address)),
+        Err(_) => Err(invalid(&format!("\"{text}\" is not an address for {name}"))),
+    };
+    Ok(NetworkOptions {
+        deny_private: from.deny_private != 0,
+        // SAFETY: as above.
+        allow: allow.iter().map(|entry| unsafe { text(entry, "an exception") }).collect::<Result<_, _>>()?,
+        // SAFETY: as above.
+        own_ports: unsafe { array(from.own_ports, from.own_ports_len) }.to_vec(),
+        hosts: hosts.into_iter().map(address).collect::<Result<_, _>>()?,
+        // SAFETY: as above.
+        ca_pem: unsafe { slice_bytes(&from.ca_pem) }.to_vec(),
+    })
 }
 
 fn or<T: PartialEq + Default>(value: T, default: T) -> T {

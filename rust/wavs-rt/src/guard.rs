@@ -29,17 +29,26 @@ pub fn contained<T>(body: impl FnOnce() -> T) -> Result<T, Failure> {
 /// # Safety
 /// `error` must be null or writable.
 pub unsafe fn boxed<T>(made: Result<Result<T, Failure>, Failure>, error: *mut wavs_rt_error) -> *mut T {
-    match made.and_then(|inner| inner) {
-        Ok(value) => Box::into_raw(Box::new(value)),
-        Err(failure) => {
-            // SAFETY: null or writable, says the caller. What was there before is not dropped.
-            if let Some(error) = unsafe { error.as_mut() } {
-                error.status = failure.status as u32;
-                error.message = buf_from(failure.message.into_bytes());
-            }
-            null_mut()
-        }
+    // SAFETY: null or writable, says the caller.
+    let made = unsafe { reported(made.and_then(|inner| inner), error) };
+    made.map_or_else(null_mut, |value| Box::into_raw(Box::new(value)))
+}
+
+/// What was done, or nothing and the reason in `error`.
+///
+/// # Safety
+/// `error` must be null or writable.
+pub unsafe fn reported<T>(done: Result<T, Failure>, error: *mut wavs_rt_error) -> Option<T> {
+    let failure = match done {
+        Ok(value) => return Some(value),
+        Err(failure) => failure,
+    };
+    // SAFETY: null or writable, says the caller. What was there before is not dropped.
+    if let Some(error) = unsafe { error.as_mut() } {
+        error.status = failure.status as u32;
+        error.message = buf_from(failure.message.into_bytes());
     }
+    None
 }
 
 #[cfg(test)]

@@ -110,6 +110,31 @@ pub unsafe extern "C" fn wavs_rt_engine_free(engine: *mut wavs_rt_engine) {
     });
 }
 
+/// Sets where guests may connect to, from the next connection on. A new engine lets them reach public
+/// addresses only. Returns 0, or 1 with the entry that cannot be read in `error` (may be null).
+///
+/// # Safety
+/// `engine` must be a live engine, `network` valid for the call, `error` null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_engine_set_network(
+    engine: *mut wavs_rt_engine,
+    network: *const wavs_rt_network,
+    error: *mut wavs_rt_error,
+) -> u32 {
+    let set = contained(|| {
+        // SAFETY: null is checked here, validity is the caller's promise.
+        let (engine, network) = unsafe { (engine.as_ref(), network.as_ref()) };
+        let (Some(engine), Some(network)) = (engine, network) else {
+            return Err(fail(engine::Status::InvalidInput, "null engine or network"));
+        };
+        // SAFETY: slices in the rules are valid for the call.
+        engine.inner.set_network(&unsafe { convert::network(network) }?)
+    });
+    let set = set.and_then(|done| done);
+    // SAFETY: `error` is null or writable.
+    u32::from(unsafe { guard::reported(set, error) }.is_none())
+}
+
 /// Copies the counters.
 ///
 /// # Safety

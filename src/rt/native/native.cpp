@@ -13,6 +13,7 @@ const Library& native_library() {
                                          .engine_shutdown = ::wavs_rt_engine_shutdown,
                                          .engine_free = ::wavs_rt_engine_free,
                                          .engine_stats = ::wavs_rt_engine_stats,
+                                         .engine_set_network = ::wavs_rt_engine_set_network,
                                          .component_load = ::wavs_rt_component_load,
                                          .component_evict = ::wavs_rt_component_evict,
                                          .service_new = ::wavs_rt_service_new,

@@ -4,6 +4,7 @@
 #include "fake_state.hpp"
 #include "wavs/base/assert.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 namespace wavs::rt::testing {
@@ -57,6 +58,30 @@ void engine_stats(const wavs_rt_engine* /*engine*/, wavs_rt_stats* out) {
     *out = {};
     out->running = fake.busy;
     out->cached = fake.loaded.size();
+}
+
+std::uint32_t engine_set_network(wavs_rt_engine* /*engine*/, const wavs_rt_network* network,
+                                 wavs_rt_error* error) {
+    auto& fake = current();
+    const std::lock_guard lock(fake.mutex);
+    NetworkRules rules{.deny_private = network->deny_private != 0,
+                       .ca_pem = std::string(base::as_text(view_of(network->ca_pem)))};
+    for (std::size_t i = 0; i < network->allow_len; ++i) {
+        rules.allow.emplace_back(base::as_text(view_of(network->allow[i])));
+    }
+    rules.own_ports.assign(network->own_ports, network->own_ports + network->own_ports_len);
+    for (std::size_t i = 0; i < network->hosts_len; ++i) {
+        const auto& host = network->hosts[i];
+        rules.hosts.push_back({std::string(base::as_text(view_of(host.key))),
+                               std::string(base::as_text(view_of(host.value)))});
+    }
+    if (std::find(rules.allow.begin(), rules.allow.end(), "") != rules.allow.end()) {
+        error->status = WAVS_RT_STATUS_INVALID_INPUT;
+        error->message = fake_buf_copy(slice_of(std::string_view("an empty entry")));
+        return 1;
+    }
+    fake.network = std::move(rules);
+    return 0;
 }
 
 void component_load(wavs_rt_engine* /*engine*/, const wavs_rt_load_request* request,
@@ -121,6 +146,7 @@ constexpr Library kFake = {.abi_version = abi_version,
                            .engine_shutdown = engine_shutdown,
                            .engine_free = engine_free,
                            .engine_stats = engine_stats,
+                           .engine_set_network = engine_set_network,
                            .component_load = component_load,
                            .component_evict = component_evict,
                            .service_new = service_new,
@@ -144,6 +170,11 @@ void FakeLibrary::on_load(LoadHandler handler) { impl_->load_handler = std::move
 void FakeLibrary::set_abi_version(std::uint32_t version) { impl_->abi = version; }
 void FakeLibrary::refuse_services(std::string message) {
     impl_->service_refusal = std::move(message);
+}
+
+std::optional<NetworkRules> FakeLibrary::network() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->network;
 }
 
 std::optional<EngineOptions> FakeLibrary::options() const {

@@ -73,6 +73,7 @@ struct FakeLibrary::Impl {
 
     wavs_rt_callbacks callbacks{};
     std::optional<EngineOptions> options;
+    std::optional<NetworkRules> network;
     std::vector<base::Bytes> services;
     std::set<std::pair<Hash, World>> loaded;
     std::set<Hash> pins;

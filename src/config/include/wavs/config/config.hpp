@@ -41,6 +41,7 @@ struct EngineConfig {
     std::uint64_t keep_resident_bytes = 4ULL << 20;
     bool deny_private_networks = true;
     std::vector<std::string> allow_private;
+    std::filesystem::path tls_ca_file;
 };
 
 struct AggregatorConfig {

@@ -67,6 +67,10 @@ public:
     /// What components see of the chains, from the next call on.
     void set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains);
 
+    /// Where components may connect to, from the next connection on; nowhere but public addresses
+    /// until then. Invalid `rt_network` names the entry that cannot be read.
+    base::Result<void> set_network(const rt::NetworkRules& rules);
+
     KeyValue& key_value();
 
     /// Deletes the files of a service that was removed. Its keys: `KeyValue::erase_service`.

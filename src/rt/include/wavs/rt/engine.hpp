@@ -33,6 +33,21 @@ struct EngineOptions {
     std::filesystem::path cache_dir;
 };
 
+/// Where guests may connect to, through wasi:http and wasi:sockets alike. A manifest grants hosts
+/// within these rules and never changes them.
+struct NetworkRules {
+    /// Private, loopback, link-local, metadata and other special addresses are refused.
+    bool deny_private = true;
+    /// Exceptions: addresses, networks ("10.0.0.0/8") or host names, each with an optional port.
+    std::vector<std::string> allow;
+    /// Ports of this node, refused on every address of this machine whatever else is allowed.
+    std::vector<std::uint16_t> own_ports;
+    /// Host name -> address, asked before the system's resolver.
+    Pairs hosts;
+    /// Certificates (PEM) trusted besides the public authorities.
+    std::string ca_pem;
+};
+
 /// Counters since the start, except `running`, `waiting`, `cached`, `on_demand`: now.
 struct Stats {
     std::uint64_t running = 0;
@@ -95,6 +110,10 @@ public:
     /// Runs one export in a fresh instance; interrupted when `stop` asks for it. The flow goes on
     /// on the guest thread, which the next run of that thread waits for: nothing there may block.
     async::Flow<RunOutcome> run(RunRequest request, std::stop_token stop);
+
+    /// Holds from the next connection on; until it is called, public addresses are in reach.
+    /// `rt_network` (Invalid) names the entry that cannot be read; the rules stay what they were.
+    base::Result<void> set_network(const NetworkRules& rules);
 
     /// Refuses new work, waits for what runs, interrupts the rest after `grace`, returns after the
     /// last completion. Blocking: on the blocking pool.

@@ -88,6 +88,8 @@ public:
 
     /// Options the engine was made with; none before that.
     std::optional<EngineOptions> options() const;
+    /// The rules that were set last; an empty exception is refused.
+    std::optional<NetworkRules> network() const;
     /// Flat encodings that services were made of.
     std::vector<base::Bytes> services() const;
     std::size_t loads() const;

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which addresses a guest's sockets may reach. Stricter rules with exceptions are the node's.
+//! Which addresses are public.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use wasmtime_wasi::sockets::SocketAddrUse;
-
-/// Outgoing traffic goes to public addresses only; a socket of the guest's own may also be bound to
-/// "any address", which is what an outgoing UDP socket needs.
-pub fn allowed(address: SocketAddr, purpose: SocketAddrUse) -> bool {
-    let own = matches!(purpose, SocketAddrUse::TcpBind | SocketAddrUse::UdpBind);
-    (own && address.ip().is_unspecified()) || is_public(address.ip())
-}
-
-fn is_public(ip: IpAddr) -> bool {
+/// False for private, loopback, link-local, metadata and other special addresses.
+pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),
@@ -46,7 +38,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 }
 
 /// The IPv4 address a mapped, NAT64 or 6to4 address leads to.
-fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+pub fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = ip.segments();
     let v4 = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     match (a, b, c, d, e, f) {
@@ -61,8 +53,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_addresses_are_refused() {
-        let refused = [
+    fn special_addresses_are_not_public() {
+        let special = [
             "127.0.0.1",
             "10.1.2.3",
             "172.16.0.1",
@@ -84,20 +76,13 @@ mod tests {
             "ff02::1",
             "2001::1",
         ];
-        for text in refused {
+        for text in special {
             let ip: IpAddr = text.parse().unwrap();
-            assert!(!allowed(SocketAddr::new(ip, 80), SocketAddrUse::TcpConnect), "{text}");
+            assert!(!is_public(ip), "{text}");
         }
         for text in ["1.1.1.1", "8.8.8.8", "2606:4700::1111", "::ffff:1.1.1.1"] {
             let ip: IpAddr = text.parse().unwrap();
-            assert!(allowed(SocketAddr::new(ip, 80), SocketAddrUse::TcpConnect), "{text}");
+            assert!(is_public(ip), "{text}");
         }
-    }
-
-    #[test]
-    fn own_socket_may_be_unbound() {
-        let any: SocketAddr = "0.0.0.0:0".parse().unwrap();
-        assert!(allowed(any, SocketAddrUse::UdpBind));
-        assert!(!allowed(any, SocketAddrUse::UdpSend));
     }
 }
