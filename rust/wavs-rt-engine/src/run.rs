@@ -122,6 +122,12 @@ pub async fn execute(ground: &Ground, ready: &Ready, request: RunRequest, stop: 
         Err(failure) => return failure.into(),
     };
     let result = race(call(&mut store, &ready.linked, input), deadline, limit, stop).await;
+    // Wherever a limit struck, its message names it.
+    let result = result.map_err(|failure| match failure.status {
+        Status::OutOfTime => out_of_time(limit),
+        Status::OutOfFuel => Failure::new(Status::OutOfFuel, format!("the fuel of {fuel} is used up")),
+        _ => failure,
+    });
     streams.iter().for_each(Capture::finish);
     let fuel_used = fuel.saturating_sub(store.get_fuel().unwrap_or(fuel));
     RunOutcome { result, fuel_used, wall: start.elapsed() }
