@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 // Checked by the C++ side at start; changes with every incompatible change of this header.
-#define WAVS_RT_ABI_VERSION 1
+#define WAVS_RT_ABI_VERSION 2
 
 // `wavs_rt_run_request.flags`: TCP and UDP towards public addresses.
 #define WAVS_RT_RUN_RAW_SOCKETS 1
@@ -445,9 +445,14 @@ typedef struct wavs_rt_run_request {
     size_t config_len;
     // Existing directory the guest sees as "."; empty = no files.
     struct wavs_rt_slice data_dir;
+    // Bytes a record of the run may have; 0 = none is made.
+    uint64_t record_bytes;
+    // With a record: not 0 moves clocks, random numbers and the order of the environment, for the
+    // comparison of several runs.
+    uint64_t seed;
 } wavs_rt_run_request;
 
-// The receiver owns `output` and `message` and releases both.
+// The receiver owns `output`, `message` and `record` and releases them.
 typedef struct wavs_rt_run_result {
     // `wavs_rt_status`
     uint32_t status;
@@ -459,6 +464,8 @@ typedef struct wavs_rt_run_result {
     struct wavs_rt_buf output;
     // UTF-8 text; empty when status is Ok
     struct wavs_rt_buf message;
+    // The recorded run; empty when none was asked for.
+    struct wavs_rt_buf record;
 } wavs_rt_run_result;
 
 // Receives the end of a run; called exactly once per `wavs_rt_run`.
@@ -565,6 +572,39 @@ uint64_t wavs_rt_run(struct wavs_rt_engine *engine,
                      const struct wavs_rt_run_request *request,
                      wavs_rt_run_cb cb,
                      void *user);
+
+// Runs a recorded run again without the world it ran in; the component must be loaded. `data_dir`: an
+// empty directory for the files it had (empty slice if it had none). Ends as a run does; InvalidInput
+// also when the record is incomplete or the run goes another way than recorded. Returns as
+// `wavs_rt_run`.
+//
+// # Safety
+// `engine` must be live, the slices readable for the call, `cb` callable from any thread.
+uint64_t wavs_rt_replay(struct wavs_rt_engine *engine,
+                        struct wavs_rt_slice record,
+                        struct wavs_rt_slice data_dir,
+                        wavs_rt_run_cb cb,
+                        void *user);
+
+// What a record says about itself: flat tuple of list<u8> digest, u8 `wavs_rt_export`, list<u8>
+// service id, string workflow id, u32 number of calls, option<string> what is missing,
+// result<list<u8>, tuple<u32, string>> how the run ended. Returns 0, or 1 with the reason in `error`.
+//
+// # Safety
+// `record` must be readable, `out` writable, `error` null or writable.
+uint32_t wavs_rt_record_info(struct wavs_rt_slice record,
+                             struct wavs_rt_buf *out,
+                             struct wavs_rt_error *error);
+
+// The first host call in which two records of one component differ, as text in `out`; empty when calls
+// and results are the same. Returns 0, or 1 with the reason in `error`.
+//
+// # Safety
+// `a` and `b` must be readable, `out` writable, `error` null or writable.
+uint32_t wavs_rt_records_difference(struct wavs_rt_slice a,
+                                    struct wavs_rt_slice b,
+                                    struct wavs_rt_buf *out,
+                                    struct wavs_rt_error *error);
 
 // Ends a run as Cancelled at the next point where it can stop; its callback still comes. Returns 1
 // if the run was known.

@@ -18,6 +18,20 @@ types::ManifestOptions manifest_options(const config::Config& config) {
     return options;
 }
 
+engine::RecordOptions record_options(const config::EngineConfig& config) {
+    engine::RecordOptions out;
+    out.bytes = config.record_bytes;
+    out.kept = config.record_runs;
+    for (const auto& service : config.record_services) {
+        const auto id = types::parse_service_id(service);
+        out.all = out.all || service == "*";
+        if (id.has_value()) {
+            out.services.insert(id.value());
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 engine::Options engine_options(const config::Config& config,
@@ -32,6 +46,7 @@ engine::Options engine_options(const config::Config& config,
     options.limits.log_bytes = static_cast<std::uint32_t>(config.engine.max_log_bytes);
     options.limits.payload_bytes = config.engine.max_payload_bytes;
     options.limits.kv_bytes_per_service = config.engine.kv_quota_bytes;
+    options.records = record_options(config.engine);
     options.max_runs = config.engine.max_runs;
     options.max_runs_per_service = config.engine.max_runs_per_service;
     options.queue_capacity = config.engine.queue_capacity;

@@ -118,6 +118,14 @@ base::Result<void> check_not_zero(std::uint64_t& value) {
 base::Result<void> check_not_zero_32(std::uint32_t& value) {
     return value == 0 ? base::Result<void>(bad_value("must not be 0")) : base::ok();
 }
+base::Result<void> check_record_services(std::vector<std::string>& services) {
+    for (const auto& service : services) {
+        if (service != "*" && !types::parse_service_id(service).has_value()) {
+            return bad_value(fmt::format("\"{}\" is neither a service id nor *", service));
+        }
+    }
+    return base::ok();
+}
 base::Result<void> check_not_zero_secs(std::chrono::seconds& value) {
     return value.count() == 0 ? base::Result<void>(bad_value("must not be 0")) : base::ok();
 }

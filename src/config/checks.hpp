@@ -23,6 +23,8 @@ base::Result<void> check_ws_urls(std::vector<std::string>& urls);
 base::Result<void> check_gateway(std::string& url);
 base::Result<void> check_not_zero(std::uint64_t& value);
 base::Result<void> check_not_zero_32(std::uint32_t& value);
+/// Service ids, or "*".
+base::Result<void> check_record_services(std::vector<std::string>& services);
 base::Result<void> check_not_zero_secs(std::chrono::seconds& value);
 
 bool is_loopback(std::string_view host);

@@ -139,6 +139,12 @@ void add_engine(Fields<C>& out) {
         "exceptions: addresses, networks (`10.0.0.0/8`) or host names, each with an optional port");
     add("engine.tls_ca_file", &E::tls_ca_file,
         "certificate authorities (PEM) that components trust besides the public ones");
+    add("engine.record_services", &E::record_services,
+        "services whose runs are recorded for `wavs-cli replay`: their ids, or `*` for all",
+        check_record_services);
+    add("engine.record_bytes", &E::record_bytes, "most bytes of one recorded run", check_not_zero);
+    add("engine.record_runs", &E::record_runs, "recorded runs kept of one service",
+        check_not_zero_32);
 }
 
 void add_groups(Fields<C>& out) {

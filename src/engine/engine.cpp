@@ -6,6 +6,7 @@
 #include "host_services.hpp"
 #include "results.hpp"
 #include "revisions.hpp"
+#include "run_records.hpp"
 #include "scheduler.hpp"
 #include "wavs/async/as_flow.hpp"
 #include "wavs/async/runtime.hpp"
@@ -27,6 +28,8 @@ struct Call {
     types::EventId event_id;
     types::TraceId trace_id;
     SubmitResult submitted;
+    std::uint64_t record_bytes = 0;
+    std::uint64_t seed = 0;
 };
 
 struct Ran {
@@ -64,7 +67,9 @@ rt::RunRequest request_of(const Call& call, const Setup& setup) {
             .max_memory_bytes = 0,
             .env = setup.env,
             .config = setup.config,
-            .data_dir = setup.directory.string()};
+            .data_dir = setup.directory.string(),
+            .record_bytes = call.record_bytes,
+            .seed = call.seed};
 }
 
 Call call_of(rt::Export entry, AggregatorJob job) {
@@ -72,6 +77,16 @@ Call call_of(rt::Export entry, AggregatorJob job) {
             .service = std::move(job.service),
             .action = std::move(job.action),
             .response = std::move(job.response),
+            .event_id = job.event_id,
+            .trace_id = job.trace_id,
+            .submitted = {}};
+}
+
+Call call_of(OperatorJob job) {
+    return {.entry = rt::Export::Run,
+            .service = std::move(job.service),
+            .action = std::move(job.action),
+            .response = nullptr,
             .event_id = job.event_id,
             .trace_id = job.trace_id,
             .submitted = {}};
@@ -137,13 +152,19 @@ struct Engine::Impl {
               Scheduler::Options{.max_running = options.max_runs,
                                  .max_running_per_service = options.max_runs_per_service,
                                  .capacity = options.queue_capacity})),
-          revisions(options, ports, embedded) {}
+          revisions(options, ports, embedded),
+          records(options.data, options.records.kept, ports.blocking) {}
 
     base::Result<void> start();
     void show_gauges() const;
     async::Flow<base::Result<Ran>> run(Call call, SetupPtr setup, std::stop_token stop);
     async::Flow<base::Result<Ran>> run_in_turn(const Call& call, const Setup& setup,
                                                std::stop_token stop);
+    async::Flow<base::Result<rt::RunOutcome>> run_library(const Call& call, const Setup& setup,
+                                                          std::stop_token stop);
+    async::Flow<base::Result<rt::RunOutcome>> replay(base::Bytes record, std::string files) {
+        co_return co_await library->replay(std::move(record), std::move(files));
+    }
     async::Flow<base::Result<void>> make_directory(const Setup& setup);
     async::Flow<base::Result<Actions>> aggregate(rt::Export entry, AggregatorJob job,
                                                  std::stop_token stop);
@@ -161,6 +182,7 @@ struct Engine::Impl {
     std::shared_ptr<Scheduler> scheduler;
     // Before `library`, hence destroyed after it: what the library still ends uses them.
     Revisions revisions;
+    RunRecords records;
     std::unique_ptr<rt::Engine> library;
     std::unique_ptr<Components> components;
     // Loads that a run asked for.
@@ -199,6 +221,7 @@ async::Flow<base::Result<Ran>> Engine::Impl::run(Call call, SetupPtr setup, std:
         co_return base::Error(base::ErrorKind::Bug, "no_component",
                               "a run was asked of a workflow without a component for it");
     }
+    call.record_bytes = setup->record_bytes;
     auto ran = co_await run_in_turn(call, *setup, std::move(stop));
     if (!ran.has_value()) {
         count_failure(*setup, ran.error());
@@ -206,8 +229,9 @@ async::Flow<base::Result<Ran>> Engine::Impl::run(Call call, SetupPtr setup, std:
     co_return std::move(ran);
 }
 
-async::Flow<base::Result<Ran>> Engine::Impl::run_in_turn(const Call& call, const Setup& setup,
-                                                         std::stop_token stop) {
+async::Flow<base::Result<rt::RunOutcome>> Engine::Impl::run_library(const Call& call,
+                                                                    const Setup& setup,
+                                                                    std::stop_token stop) {
     const auto priority =
         setup.world == World::Operator ? Scheduler::Class::Operator : Scheduler::Class::Aggregator;
     WAVS_CO_TRY(const auto permit, co_await scheduler->acquire(call.service.id, priority, stop));
@@ -220,7 +244,16 @@ async::Flow<base::Result<Ran>> Engine::Impl::run_in_turn(const Call& call, const
             loads, "load", components->load(setup.digest, setup.world, rt::Pin::No)));
         outcome = co_await library->run(request_of(call, setup), stop);
     }
+    co_return std::move(outcome);
+}
+
+async::Flow<base::Result<Ran>> Engine::Impl::run_in_turn(const Call& call, const Setup& setup,
+                                                         std::stop_token stop) {
+    WAVS_CO_TRY(auto outcome, co_await run_library(call, setup, std::move(stop)));
     count(call, setup, outcome);
+    if (!outcome.record.empty()) {
+        records.store(call.service.id, call.trace_id, std::move(outcome.record));
+    }
     if (!outcome.output.has_value()) {
         if (outcome.output.error().code() == "guest_files") {
             setup.flags->directory_made = false;
@@ -356,14 +389,7 @@ async::Flow<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job,
                                                                 std::stop_token stop) {
     WAVS_CO_TRY(const auto setup, impl_->revisions.find(job.service, job.action->config.workflow_id,
                                                         World::Operator));
-    Call call{.entry = rt::Export::Run,
-              .service = job.service,
-              .action = job.action,
-              .response = nullptr,
-              .event_id = job.event_id,
-              .trace_id = job.trace_id,
-              .submitted = {}};
-    WAVS_CO_TRY(const auto ran, co_await impl_->run(std::move(call), setup, std::move(stop)));
+    WAVS_CO_TRY(const auto ran, co_await impl_->run(call_of(job), setup, std::move(stop)));
     auto responses = read_responses(ran.output);
     if (!responses.has_value()) {
         impl_->count_failure(*setup, responses.error());
@@ -380,6 +406,32 @@ async::Flow<base::Result<OperatorOutcome>> Engine::run_operator(OperatorJob job,
                               .fuel_used = ran.fuel_used,
                               .wall = ran.wall,
                               .dropped_responses = checked.value().dropped};
+}
+
+async::Flow<base::Result<rt::RunOutcome>> Engine::run_recorded(OperatorJob job,
+                                                               std::uint64_t seed) {
+    WAVS_CO_TRY(const auto setup, impl_->revisions.find(job.service, job.action->config.workflow_id,
+                                                        World::Operator));
+    auto call = call_of(std::move(job));
+    call.record_bytes = impl_->options.records.bytes;
+    call.seed = seed;
+    co_return co_await impl_->run_library(call, *setup, {});
+}
+
+async::Task<base::Result<rt::RunOutcome>> Engine::replay(base::Bytes record,
+                                                         std::filesystem::path files) {
+    WAVS_CO_TRY(const auto info, record_info(record));
+    const types::ComponentDigest digest(info.digest);
+    WAVS_CO_TRY(co_await impl_->components->load(digest, rt::world_of(info.entry), rt::Pin::No));
+    co_return co_await async::as_task(impl_->replay(std::move(record), files.string()));
+}
+
+base::Result<rt::RecordInfo> Engine::record_info(base::ByteView record) const {
+    return rt::record_info(impl_->ports.library, record);
+}
+
+base::Result<std::string> Engine::records_difference(base::ByteView a, base::ByteView b) const {
+    return rt::records_difference(impl_->ports.library, a, b);
 }
 
 async::Task<base::Result<Actions>> Engine::process_input(AggregatorJob job) {
@@ -414,8 +466,10 @@ KeyValue& Engine::key_value() { return impl_->kv; }
 async::Task<base::Result<void>> Engine::remove_files(types::ServiceId service) {
     const async::Executor executor = co_await boost::asio::this_coro::executor;
     const auto directory = impl_->revisions.directory_of(service);
-    std::function<base::Result<void>()> work = [directory] {
+    const auto records = impl_->records.directory_of(service);
+    std::function<base::Result<void>()> work = [directory, records] {
         std::error_code error;
+        std::filesystem::remove_all(records, error);
         std::filesystem::remove_all(directory, error);
         return files_result(directory, error);
     };

@@ -58,6 +58,7 @@ const types::Component* component_of(const types::Workflow& workflow, World worl
 Revisions::Revisions(const Options& options, const Ports& ports,
                      const types::ComponentDigest& embedded)
     : limits_(options.limits),
+      records_(options.records),
       data_(options.data),
       library_(ports.library),
       metrics_(ports.metrics),
@@ -154,6 +155,7 @@ SetupPtr Revisions::make_setup(const ServiceSnapshot& service, const types::Work
         .time_ms = millis_of(std::min(component->time_limit_seconds.value_or(seconds), seconds)),
         .raw_sockets = permissions.raw_sockets,
         .dns = permissions.dns_resolution,
+        .record_bytes = records_.all || records_.services.contains(service.id) ? records_.bytes : 0,
         .directory = permissions.file_system ? directory_of(service.id) : std::filesystem::path(),
         .submits = workflow.aggregator() != nullptr,
         .succeeded = count("success"),

@@ -28,6 +28,8 @@ struct Setup {
     std::uint64_t time_ms = 0;
     bool raw_sockets = false;
     bool dns = false;
+    /// 0: runs are not recorded.
+    std::uint64_t record_bytes = 0;
     /// Empty: the component sees no files.
     std::filesystem::path directory;
     bool submits = false;
@@ -71,6 +73,7 @@ private:
                         std::shared_ptr<const rt::Service> handle);
 
     const Limits limits_;
+    const RecordOptions records_;
     const std::filesystem::path data_;
     const rt::Library& library_;
     telemetry::Metrics& metrics_;

@@ -26,8 +26,8 @@ static_assert(sizeof(wavs_rt_stats) == 192);
 static_assert(sizeof(wavs_rt_load_request) == 56);
 static_assert(sizeof(wavs_rt_load_result) == 64);
 static_assert(sizeof(wavs_rt_pair) == 32);
-static_assert(sizeof(wavs_rt_run_request) == 224);
-static_assert(sizeof(wavs_rt_run_result) == 72);
+static_assert(sizeof(wavs_rt_run_request) == 240);
+static_assert(sizeof(wavs_rt_run_result) == 96);
 static_assert(sizeof(wavs_rt_network) == 72);
 
 using LoadDone = async::OneShot<base::Result<Loaded>>;
@@ -98,7 +98,11 @@ void on_ran(void* user, wavs_rt_run_result* result) noexcept {
     const auto message = take(pending->library, result->message);
     RunOutcome outcome{.output = std::move(output),
                        .fuel_used = result->fuel_used,
-                       .wall = std::chrono::nanoseconds(result->wall_ns)};
+                       .wall = std::chrono::nanoseconds(result->wall_ns),
+                       .record = {}};
+    if (result->record.len > 0) {
+        outcome.record = take(pending->library, result->record);
+    }
     if (result->status != WAVS_RT_STATUS_OK) {
         outcome.output = error_of(result->status, std::string(base::as_text(message)));
     }
@@ -138,6 +142,8 @@ wavs_rt_run_request translate(const RunRequest& from, const wavs_rt_service* ser
     to.config = config.data();
     to.config_len = config.size();
     to.data_dir = slice_of(from.data_dir);
+    to.record_bytes = from.record_bytes;
+    to.seed = from.seed;
     return to;
 }
 
@@ -257,6 +263,17 @@ base::Result<void> Engine::set_network(const NetworkRules& rules) {
                            library_error(handle_->library, error).message());
     }
     return base::ok();
+}
+
+async::Flow<RunOutcome> Engine::replay(base::Bytes record, std::string data_dir) {
+    auto outcome = co_await async::suspend<RunOutcome>([&](async::Completion<RunOutcome> done) {
+        // Freed by on_ran, which comes exactly once.
+        auto pending = std::make_unique<PendingRun>(
+            PendingRun{.library = handle_->library, .done = std::move(done)});
+        handle_->library.replay(handle_->engine, slice_of(record), slice_of(data_dir), on_ran,
+                                pending.release());
+    });
+    co_return std::move(outcome.value());
 }
 
 void Engine::shutdown(std::chrono::milliseconds grace) {

@@ -24,6 +24,9 @@ struct Library {
     decltype(&::wavs_rt_service_free) service_free;
     decltype(&::wavs_rt_run) run;
     decltype(&::wavs_rt_run_cancel) run_cancel;
+    decltype(&::wavs_rt_replay) replay;
+    decltype(&::wavs_rt_record_info) record_info;
+    decltype(&::wavs_rt_records_difference) records_difference;
 };
 
 inline wavs_rt_slice slice_of(base::ByteView bytes) { return {bytes.data(), bytes.size()}; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The engine as its users see it: load, run, cancel, shut down.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,9 @@ use crate::epoch::Ticker;
 use crate::failure::{Failure, Status};
 use crate::host::HostCallbacks;
 use crate::inflight::{Completion, InFlight, Ticket};
+use crate::record::{self, Record};
 use crate::run::{self, Ground, RunOutcome, RunRequest};
+use crate::taping::Taping;
 
 /// How long threads get to end once all work has completed.
 const THREAD_EXIT: Duration = Duration::from_secs(1);
@@ -114,6 +117,28 @@ impl Engine {
     /// Starts a run; `done` is called exactly once, here if the engine is closed. Returns the number
     /// for `cancel`, 0 if nothing was started.
     pub fn run(&self, request: RunRequest, done: impl FnOnce(RunOutcome) + Send + 'static) -> u64 {
+        self.start(Work::Run(request), done)
+    }
+
+    /// Runs what was recorded again, without the world: its component must be loaded, and its files, if
+    /// it had any, are put into `data_dir`. InvalidInput when the bytes are no record, when it is
+    /// incomplete, or when the run goes another way than recorded.
+    pub fn replay(
+        &self,
+        record: &[u8],
+        data_dir: Option<PathBuf>,
+        done: impl FnOnce(RunOutcome) + Send + 'static,
+    ) -> u64 {
+        match prepared(record, data_dir) {
+            Ok(record) => self.start(Work::Replay(Box::new(record)), done),
+            Err(failure) => {
+                done(failure.into());
+                0
+            }
+        }
+    }
+
+    fn start(&self, work: Work, done: impl FnOnce(RunOutcome) + Send + 'static) -> u64 {
         let done = Completion::new(done, || lost().into());
         let Some(ticket) = self.inflight.enter() else {
             done.tell(closed().into());
@@ -123,7 +148,8 @@ impl Engine {
         let shared = Arc::clone(&self.shared);
         self.handle.spawn(async move {
             let (ticket, done) = (ticket, done);
-            let outcome = shared.run(request, &ticket).await;
+            let (request, taping) = work.begin(&ticket);
+            let outcome = shared.run(request, taping, &ticket).await;
             let status = outcome.result.as_ref().err().map_or(Status::Ok, |failure| failure.status);
             shared.completed[status as usize].fetch_add(1, Ordering::Relaxed);
             done.tell(outcome);
@@ -172,8 +198,47 @@ impl Drop for Engine {
     }
 }
 
+/// What a run begins with.
+enum Work {
+    Run(RunRequest),
+    Replay(Box<Record>),
+}
+
+impl Work {
+    fn begin(self, ticket: &Ticket) -> (RunRequest, Option<Taping>) {
+        match self {
+            Self::Run(mut request) => {
+                let taping = Taping::of(&mut request);
+                (request, taping)
+            }
+            Self::Replay(record) => {
+                let (request, taping) = Taping::replay(*record, Arc::clone(&ticket.stop));
+                (request, Some(taping))
+            }
+        }
+    }
+}
+
+/// A record that can be replayed, its files in place.
+fn prepared(record: &[u8], data_dir: Option<PathBuf>) -> Result<Record, Failure> {
+    let invalid = |text: String| Failure::new(Status::InvalidInput, text);
+    let mut record = Record::decode(record)?;
+    if let Some(why) = record.incomplete {
+        return Err(invalid(format!("the record is not complete: {why}")));
+    }
+    if record.request.data_dir.is_some() {
+        let Some(dir) = data_dir else {
+            return Err(invalid("the run had files: a directory is needed".into()));
+        };
+        record::write_files(&dir, &record.files)
+            .map_err(|error| Failure::new(Status::Filesystem, format!("{}: {error}", dir.display())))?;
+        record.request.data_dir = Some(dir);
+    }
+    Ok(record)
+}
+
 impl Shared {
-    async fn run(&self, request: RunRequest, ticket: &Ticket) -> RunOutcome {
+    async fn run(&self, request: RunRequest, taping: Option<Taping>, ticket: &Ticket) -> RunOutcome {
         let waiting = Gauge::up(&self.waiting);
         let permit = first(self.permits.acquire(), ticket.stop.asked()).await;
         drop(waiting);
@@ -187,7 +252,7 @@ impl Shared {
             None => return cancelled().into(),
         };
         let _ticking = self.ticker.running();
-        run::execute(&self.ground, &ready, request, &ticket.stop).await
+        run::execute(&self.ground, &ready, request, taping, &ticket.stop).await
     }
 }
 

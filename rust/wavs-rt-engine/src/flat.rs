@@ -63,6 +63,11 @@ impl<'a> Reader<'a> {
         Ok(len)
     }
 
+    /// What was not read.
+    pub fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     pub fn finish(self) -> Result<(), FlatError> {
         if self.rest.is_empty() { Ok(()) } else { Err(FlatError::Long) }
     }

@@ -24,27 +24,35 @@ use crate::egress::{Egress, Rules, normal_name};
 use crate::host::HostPort;
 use crate::hosts::AllowedHosts;
 use crate::state::ServiceSnapshot;
+use crate::tape::Tape;
+use crate::tape_http::Taken;
 
 /// Of each phase, when the guest says nothing.
 const TIMEOUT: Duration = Duration::from_secs(600);
 /// Header of a response, and what is read ahead of its body.
 const MAX_HEADER: usize = 128 * 1024;
 
-type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Answer = Result<(Response<WasiBody>, Io), Error>;
+pub type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+pub type Answer = Result<(Response<WasiBody>, Io), Error>;
 
 /// The requests of one run.
 pub struct Http {
     egress: Arc<Egress>,
     port: Arc<HostPort>,
     service: Option<ServiceSnapshot>,
+    tape: Option<Arc<Tape>>,
     /// Read from the manifest at the first request.
     allowed: OnceLock<Arc<AllowedHosts>>,
 }
 
 impl Http {
-    pub fn new(egress: Arc<Egress>, port: Arc<HostPort>, service: Option<ServiceSnapshot>) -> Self {
-        Self { egress, port, service, allowed: OnceLock::new() }
+    pub fn new(
+        egress: Arc<Egress>,
+        port: Arc<HostPort>,
+        service: Option<ServiceSnapshot>,
+        tape: Option<Arc<Tape>>,
+    ) -> Self {
+        Self { egress, port, service, tape, allowed: OnceLock::new() }
     }
 
     fn allowed(&self) -> Arc<AllowedHosts> {
@@ -61,21 +69,17 @@ impl WasiHttpHooks for Http {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let (allowed, rules, port) = (self.allowed(), self.egress.rules(), Arc::clone(&self.port));
+        // The place on the tape is that of the call, whenever the answer comes.
+        let taken = self.tape.as_ref().map(|tape| Taken::new(tape, &request));
         Box::new(async move {
-            let target = Target::of(request.uri())?;
-            if !allowed.permit(&target.host, target.port) {
-                let why = "the manifest's allowed_http_hosts do not name it";
-                return Err(denied(&port, &target, why));
+            match taken {
+                None => send(&allowed, &rules, &port, request, options).await,
+                Some(Taken::Replay(told)) => told.answer(request),
+                Some(Taken::Record(place)) => {
+                    let request = place.watch(request);
+                    place.note(send(&allowed, &rules, &port, request, options).await)
+                }
             }
-            let options = options.unwrap_or(RequestOptions {
-                connect_timeout: None,
-                first_byte_timeout: None,
-                between_bytes_timeout: None,
-            });
-            let limit = options.connect_timeout.unwrap_or(TIMEOUT);
-            let sender = timeout(limit, connect(&rules, &port, &target)).await;
-            let (sender, connection) = sender.map_err(|_| Error::ConnectionTimeout)??;
-            exchange(sender, connection, request, options).await
         })
     }
 
@@ -92,6 +96,28 @@ impl WasiHttpHooks for Http {
         }
         ErrorCode::HttpProtocolError
     }
+}
+
+async fn send(
+    allowed: &AllowedHosts,
+    rules: &Rules,
+    port: &HostPort,
+    request: Request<WasiBody>,
+    options: Option<RequestOptions>,
+) -> Answer {
+    let target = Target::of(request.uri())?;
+    if !allowed.permit(&target.host, target.port) {
+        return Err(denied(port, &target, "the manifest's allowed_http_hosts do not name it"));
+    }
+    let options = options.unwrap_or(RequestOptions {
+        connect_timeout: None,
+        first_byte_timeout: None,
+        between_bytes_timeout: None,
+    });
+    let limit = options.connect_timeout.unwrap_or(TIMEOUT);
+    let sender = timeout(limit, connect(rules, port, &target)).await;
+    let (sender, connection) = sender.map_err(|_| Error::ConnectionTimeout)??;
+    exchange(sender, connection, request, options).await
 }
 
 /// Where a request goes.

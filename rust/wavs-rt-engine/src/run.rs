@@ -28,6 +28,7 @@ use crate::http::Http;
 use crate::inflight::Stop;
 use crate::state::{Limits, RunState, ServiceSnapshot};
 use crate::stdio::Capture;
+use crate::taping::Taping;
 use crate::tls::Tls;
 use crate::worlds::{Export, Linked};
 
@@ -41,6 +42,7 @@ const HOSTCALL_BYTES: usize = 128 << 20;
 const LOG_FACTOR: usize = 16;
 
 /// One call of one export.
+#[derive(Clone)]
 pub struct RunRequest {
     pub export: Export,
     pub digest: [u8; 32],
@@ -61,6 +63,10 @@ pub struct RunRequest {
     pub data_dir: Option<PathBuf>,
     pub raw_sockets: bool,
     pub dns: bool,
+    /// Bytes a record of the run may have; 0: none is made.
+    pub record: usize,
+    /// Moves clocks, random numbers and the order of the environment; 0: the machine's own.
+    pub seed: u64,
 }
 
 pub struct RunOutcome {
@@ -68,11 +74,13 @@ pub struct RunOutcome {
     pub result: Result<Vec<u8>, Failure>,
     pub fuel_used: u64,
     pub wall: Duration,
+    /// What `Record::decode` reads; empty unless it was asked for.
+    pub record: Vec<u8>,
 }
 
 impl From<Failure> for RunOutcome {
     fn from(failure: Failure) -> Self {
-        Self { result: Err(failure), fuel_used: 0, wall: Duration::ZERO }
+        Self { result: Err(failure), fuel_used: 0, wall: Duration::ZERO, record: Vec::new() }
     }
 }
 
@@ -106,7 +114,13 @@ pub struct Ground {
 }
 
 /// Runs to the end, a limit, or a stop.
-pub async fn execute(ground: &Ground, ready: &Ready, request: RunRequest, stop: &Stop) -> RunOutcome {
+pub async fn execute(
+    ground: &Ground,
+    ready: &Ready,
+    request: RunRequest,
+    taping: Option<Taping>,
+    stop: &Stop,
+) -> RunOutcome {
     if request.time_ms == 0 {
         return out_of_time(0).into();
     }
@@ -117,7 +131,7 @@ pub async fn execute(ground: &Ground, ready: &Ready, request: RunRequest, stop: 
     let (fuel, limit) = (request.fuel, request.time_ms);
     let start = Instant::now();
     let deadline = deadline(start, limit);
-    let (mut store, streams) = match prepare(ground, ready, request, deadline) {
+    let (mut store, streams) = match prepare(ground, ready, request, taping.as_ref(), deadline) {
         Ok(prepared) => prepared,
         Err(failure) => return failure.into(),
     };
@@ -130,7 +144,12 @@ pub async fn execute(ground: &Ground, ready: &Ready, request: RunRequest, stop: 
     });
     streams.iter().for_each(Capture::finish);
     let fuel_used = fuel.saturating_sub(store.get_fuel().unwrap_or(fuel));
-    RunOutcome { result, fuel_used, wall: start.elapsed() }
+    let wall = start.elapsed();
+    let (result, record) = match taping {
+        Some(taping) => taping.finish(result),
+        None => (result, Vec::new()),
+    };
+    RunOutcome { result, fuel_used, wall, record }
 }
 
 fn deadline(start: Instant, limit_ms: u64) -> Option<Instant> {
@@ -146,6 +165,7 @@ fn prepare(
     ground: &Ground,
     ready: &Ready,
     request: RunRequest,
+    taping: Option<&Taping>,
     deadline: Option<Instant>,
 ) -> Result<(Store<RunState>, [Capture; 2]), Failure> {
     let options = &ground.options;
@@ -157,7 +177,9 @@ fn prepare(
         workflow_id: request.workflow_id.clone(),
     };
     let log_cap = options.stdio_cap.saturating_mul(LOG_FACTOR);
-    let port = Arc::new(HostPort::new(Arc::clone(&ground.callbacks), origin, log_cap));
+    let node = Arc::clone(&ground.callbacks);
+    let callbacks = taping.map_or_else(|| Arc::clone(&node), |taping| taping.callbacks(Arc::clone(&node)));
+    let port = Arc::new(HostPort::new(callbacks, origin, log_cap));
     let budget = Arc::new(Budget::new(options.stdio_cap));
     let stream = |source| Capture::new(Arc::clone(&port), source, Arc::clone(&budget));
     let streams = [stream(LogSource::Stdout), stream(LogSource::Stderr)];
@@ -166,9 +188,14 @@ fn prepare(
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
     let state = RunState {
-        wasi: wasi(&request, &streams, &port, &ground.egress)?,
+        wasi: wasi(&request, &streams, &port, &ground.egress, taping)?,
         http_fields: WasiHttpCtx::new(),
-        http: Http::new(Arc::clone(&ground.egress), Arc::clone(&port), request.service.clone()),
+        http: Http::new(
+            Arc::clone(&ground.egress),
+            Arc::clone(&port),
+            request.service.clone(),
+            taping.map(|taping| Arc::clone(&taping.tape)),
+        ),
         tls: WasiTlsCtxBuilder::new().provider(Box::new(Tls { egress: Arc::clone(&ground.egress) })).build(),
         table,
         limits: Limits::new(memory, options.max_table_elements),
@@ -207,6 +234,7 @@ fn wasi(
     streams: &[Capture; 2],
     port: &Arc<HostPort>,
     egress: &Arc<Egress>,
+    taping: Option<&Taping>,
 ) -> Result<WasiCtx, Failure> {
     let [stdout, stderr] = streams;
     let mut builder = WasiCtxBuilder::new();
@@ -216,7 +244,11 @@ fn wasi(
     builder.allow_ip_name_lookup(request.dns);
     if request.raw_sockets {
         let (port, egress) = (Arc::clone(port), Arc::clone(egress));
+        let tape = taping.map(|taping| Arc::clone(&taping.tape));
         builder.socket_addr_check(move |address, purpose| {
+            if let Some(tape) = &tape {
+                tape.incomplete("it used sockets, whose bytes are not recorded");
+            }
             let (port, rules) = (Arc::clone(&port), egress.rules());
             Box::pin(async move {
                 let checked = rules.check_socket(address, purpose).await;
@@ -225,6 +257,9 @@ fn wasi(
                     .is_ok()
             })
         });
+    }
+    if let Some(taping) = taping {
+        taping.set_sources(&mut builder);
     }
     if let Some(dir) = &request.data_dir {
         let opened = builder.preopened_dir(dir, ".", FsPerms::ReadWrite).map(|_| ());

@@ -28,6 +28,10 @@ impl ServiceSnapshot {
         Ok(Self { flat: flat.into() })
     }
 
+    pub fn bytes(&self) -> &[u8] {
+        &self.flat
+    }
+
     pub fn decode(&self) -> Result<Service, Failure> {
         Ok(flat::decode(&self.flat)?)
     }

@@ -5,7 +5,7 @@
 use std::ffi::c_void;
 
 /// Checked by the C++ side at start; changes with every incompatible change of this header.
-pub const WAVS_RT_ABI_VERSION: u32 = 1;
+pub const WAVS_RT_ABI_VERSION: u32 = 2;
 
 /// Bytes lent for the duration of one call; the lender keeps them. `data` may be null when `len` is 0.
 #[repr(C)]
@@ -386,9 +386,14 @@ pub struct wavs_rt_run_request {
     pub config_len: usize,
     /// Existing directory the guest sees as "."; empty = no files.
     pub data_dir: wavs_rt_slice,
+    /// Bytes a record of the run may have; 0 = none is made.
+    pub record_bytes: u64,
+    /// With a record: not 0 moves clocks, random numbers and the order of the environment, for the
+    /// comparison of several runs.
+    pub seed: u64,
 }
 
-/// The receiver owns `output` and `message` and releases both.
+/// The receiver owns `output`, `message` and `record` and releases them.
 #[repr(C)]
 pub struct wavs_rt_run_result {
     /// `wavs_rt_status`
@@ -401,6 +406,8 @@ pub struct wavs_rt_run_result {
     pub output: wavs_rt_buf,
     /// UTF-8 text; empty when status is Ok
     pub message: wavs_rt_buf,
+    /// The recorded run; empty when none was asked for.
+    pub record: wavs_rt_buf,
 }
 
 /// Counters since the start, except where a field says "now".

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::wavs_rt_engine::{
     Export, Failure, LoadOutcome, LoadRequest, LoadSource, LogLevel, LogSource, NetworkOptions, Options,
-    RunOutcome, RunRequest, Stats, Status, World, flat,
+    Record, RunOutcome, RunRequest, Stats, Status, World, flat,
 };
 
 use crate::abi::*;
@@ -47,7 +47,7 @@ unsafe fn text(slice: &wavs_rt_slice, what: &str) -> Result<String, Failure> {
 
 /// # Safety
 /// The slice must be readable.
-unsafe fn path(slice: &wavs_rt_slice) -> Option<PathBuf> {
+pub unsafe fn path(slice: &wavs_rt_slice) -> Option<PathBuf> {
     // SAFETY: readable, says the caller.
     let bytes = unsafe { slice_bytes(slice) };
     (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)))
@@ -168,8 +168,25 @@ pub unsafe fn run_request(from: &wavs_rt_run_request) -> Result<RunRequest, Fail
             data_dir: path(&from.data_dir),
             raw_sockets: from.flags & WAVS_RT_RUN_RAW_SOCKETS != 0,
             dns: from.flags & WAVS_RT_RUN_DNS != 0,
+            record: usize::try_from(from.record_bytes).unwrap_or(usize::MAX),
+            seed: from.seed,
         })
     }
+}
+
+pub fn record_info(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    use flat::Flat;
+    let record = Record::decode(bytes)?;
+    let request = &record.request;
+    let mut out = Vec::new();
+    request.digest.to_vec().put(&mut out);
+    (request.export as u8).put(&mut out);
+    request.service_id.to_vec().put(&mut out);
+    request.workflow_id.put(&mut out);
+    u32::try_from(record.calls.len()).unwrap_or(u32::MAX).put(&mut out);
+    record.incomplete.put(&mut out);
+    record.ended.put(&mut out);
+    Ok(out)
 }
 
 pub fn stats(from: &Stats) -> wavs_rt_stats {
@@ -263,6 +280,7 @@ impl RunReply {
             wall_ns: nanos(outcome.wall),
             output,
             message,
+            record: buf_from(outcome.record),
         };
         // SAFETY: the caller of the run promised a callable function; it owns the buffers now.
         unsafe { cb(user.0, &mut result) }

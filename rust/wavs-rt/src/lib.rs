@@ -272,6 +272,87 @@ pub unsafe extern "C" fn wavs_rt_run(
     })
 }
 
+/// Runs a recorded run again without the world it ran in; the component must be loaded. `data_dir`: an
+/// empty directory for the files it had (empty slice if it had none). Ends as a run does; InvalidInput
+/// also when the record is incomplete or the run goes another way than recorded. Returns as
+/// `wavs_rt_run`.
+///
+/// # Safety
+/// `engine` must be live, the slices readable for the call, `cb` callable from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_replay(
+    engine: *mut wavs_rt_engine,
+    record: wavs_rt_slice,
+    data_dir: wavs_rt_slice,
+    cb: wavs_rt_run_cb,
+    user: *mut c_void,
+) -> u64 {
+    let done = convert::RunReply::new(cb, User(user));
+    let result = contained(|| {
+        // SAFETY: the caller passes a live engine or null.
+        let Some(engine) = (unsafe { engine.as_ref() }) else {
+            done.answer(fail(engine::Status::InvalidInput, "null engine").into());
+            return 0;
+        };
+        let reply = done.clone();
+        // SAFETY: the caller lends readable memory.
+        let (record, data_dir) = unsafe { (slice_bytes(&record), convert::path(&data_dir)) };
+        engine.inner.replay(record, data_dir, move |outcome| reply.answer(outcome))
+    });
+    result.unwrap_or_else(|failure| {
+        done.answer(failure.into());
+        0
+    })
+}
+
+/// What a record says about itself: flat tuple of list<u8> digest, u8 `wavs_rt_export`, list<u8>
+/// service id, string workflow id, u32 number of calls, option<string> what is missing,
+/// result<list<u8>, tuple<u32, string>> how the run ended. Returns 0, or 1 with the reason in `error`.
+///
+/// # Safety
+/// `record` must be readable, `out` writable, `error` null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_record_info(
+    record: wavs_rt_slice,
+    out: *mut wavs_rt_buf,
+    error: *mut wavs_rt_error,
+) -> u32 {
+    // SAFETY: the caller lends readable memory.
+    let info = contained(|| convert::record_info(unsafe { slice_bytes(&record) }));
+    // SAFETY: `error` is null or writable.
+    let info = unsafe { guard::reported(info.and_then(|info| info), error) };
+    // SAFETY: `out` is writable.
+    let (Some(info), Some(out)) = (info, unsafe { out.as_mut() }) else { return 1 };
+    *out = buf_from(info);
+    0
+}
+
+/// The first host call in which two records of one component differ, as text in `out`; empty when calls
+/// and results are the same. Returns 0, or 1 with the reason in `error`.
+///
+/// # Safety
+/// `a` and `b` must be readable, `out` writable, `error` null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_records_difference(
+    a: wavs_rt_slice,
+    b: wavs_rt_slice,
+    out: *mut wavs_rt_buf,
+    error: *mut wavs_rt_error,
+) -> u32 {
+    let text = contained(|| {
+        // SAFETY: the caller lends readable memory.
+        let (a, b) = unsafe { (slice_bytes(&a), slice_bytes(&b)) };
+        let (a, b) = (engine::Record::decode(a)?, engine::Record::decode(b)?);
+        Ok(engine::difference(&a, &b).unwrap_or_default())
+    });
+    // SAFETY: `error` is null or writable.
+    let text = unsafe { guard::reported(text.and_then(|text| text), error) };
+    // SAFETY: `out` is writable.
+    let (Some(text), Some(out)) = (text, unsafe { out.as_mut() }) else { return 1 };
+    *out = buf_from(text.into_bytes());
+    0
+}
+
 /// Ends a run as Cancelled at the next point where it can stop; its callback still comes. Returns 1
 /// if the run was known.
 ///
@@ -289,7 +370,7 @@ const _: () = {
     // The C++ side asserts the same numbers.
     assert!(size_of::<wavs_rt_slice>() == 16);
     assert!(size_of::<wavs_rt_buf>() == 24);
-    assert!(size_of::<wavs_rt_run_request>() == 224);
-    assert!(size_of::<wavs_rt_run_result>() == 72);
+    assert!(size_of::<wavs_rt_run_request>() == 240);
+    assert!(size_of::<wavs_rt_run_result>() == 96);
     assert!(size_of::<wavs_rt_callbacks>() == 88);
 };

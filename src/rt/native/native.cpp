@@ -19,7 +19,10 @@ const Library& native_library() {
                                          .service_new = ::wavs_rt_service_new,
                                          .service_free = ::wavs_rt_service_free,
                                          .run = ::wavs_rt_run,
-                                         .run_cancel = ::wavs_rt_run_cancel};
+                                         .run_cancel = ::wavs_rt_run_cancel,
+                                         .replay = ::wavs_rt_replay,
+                                         .record_info = ::wavs_rt_record_info,
+                                         .records_difference = ::wavs_rt_records_difference};
     return kLibrary;
 }
 

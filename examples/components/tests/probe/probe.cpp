@@ -101,6 +101,31 @@ Answer salt(const std::string& text) {
     return std::string(wavs::text_of(id));
 }
 
+/// One of the things that differ from run to run, as text; also on standard output.
+Answer noise(const std::string& kind) {
+    std::uint64_t value = 0;
+    if (kind == "wall") {
+        wasi_clocks_wall_clock_datetime_t now;
+        wasi_clocks_wall_clock_now(&now);
+        value = now.seconds * 1'000'000'000 + now.nanoseconds;
+    } else if (kind == "monotonic") {
+        value = wasi_clocks_monotonic_clock_now();
+    } else if (kind == "random") {
+        value = wasi_random_random_get_random_u64();
+    } else if (kind == "insecure") {
+        value = wasi_random_insecure_get_insecure_random_u64();
+    } else if (kind == "seed") {
+        wavs_tuple2_u64_u64_t seed;
+        wasi_random_insecure_seed_insecure_seed(&seed);
+        value = seed.f0 ^ seed.f1;
+    } else {
+        return Error("unknown noise");
+    }
+    std::puts(std::to_string(value).c_str());
+    std::fflush(stdout);
+    return std::to_string(value);
+}
+
 Answer udp(const std::string&) {
     wasi_sockets_udp_create_socket_error_code_t error = 0;
     wasi_sockets_udp_create_socket_own_udp_socket_t socket;
@@ -120,6 +145,7 @@ constexpr Command kCommands[] = {
     {"crash", crash},       {"leave", leave},     {"spin", spin}, {"hog", hog},
     {"flood", flood},       {"speak", speak},     {"file", file}, {"handles", handles},
     {"conflict", conflict}, {"service", service}, {"salt", salt}, {"udp", udp},
+    {"noise", noise},
 };
 
 }  // namespace

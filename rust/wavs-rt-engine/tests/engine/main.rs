@@ -7,4 +7,5 @@ mod behaviour;
 mod caches;
 mod keyvalue;
 mod limits;
+mod record;
 mod support;

@@ -257,6 +257,8 @@ pub fn request(digest: [u8; 32], action: &TriggerAction) -> RunRequest {
         data_dir: None,
         raw_sockets: false,
         dns: false,
+        record: 0,
+        seed: 0,
     }
 }
 

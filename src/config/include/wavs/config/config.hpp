@@ -42,6 +42,9 @@ struct EngineConfig {
     bool deny_private_networks = true;
     std::vector<std::string> allow_private;
     std::filesystem::path tls_ca_file;
+    std::vector<std::string> record_services;
+    std::uint64_t record_bytes = 1ULL << 20;
+    std::uint32_t record_runs = 100;
 };
 
 struct AggregatorConfig {

@@ -64,6 +64,17 @@ public:
     /// As above with "Submit callback execution failed: ".
     async::Task<base::Result<void>> handle_submit_callback(AggregatorJob job, SubmitResult result);
 
+    /// A run with its record, for tools that compare runs: `seed` moves clocks, random numbers and
+    /// the order of the environment. Goes on on a guest thread.
+    async::Flow<base::Result<rt::RunOutcome>> run_recorded(OperatorJob job, std::uint64_t seed);
+    /// Runs a recorded run again, offline; its component must be stored. `files`: an empty
+    /// directory for the files the run had. Invalid `not_a_record`; the output's error is
+    /// `rt_invalid_input` when the run goes another way than recorded.
+    async::Task<base::Result<rt::RunOutcome>> replay(base::Bytes record,
+                                                     std::filesystem::path files);
+    base::Result<rt::RecordInfo> record_info(base::ByteView record) const;
+    base::Result<std::string> records_difference(base::ByteView a, base::ByteView b) const;
+
     /// What components see of the chains, from the next call on.
     void set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains);
 

@@ -17,6 +17,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,19 @@ struct Limits {
     std::uint64_t kv_bytes_per_service = 64ULL << 20;
 };
 
+/// Which runs are recorded for a replay, and how much of them is kept.
+struct RecordOptions {
+    bool all = false;
+    std::set<types::ServiceId> services;
+    /// Of one run; a longer record cannot be replayed.
+    std::uint64_t bytes = 1ULL << 20;
+    /// Of one service.
+    std::size_t kept = 100;
+};
+
 struct Options {
     Limits limits;
+    RecordOptions records;
     /// Runs in flight, of all services and of one.
     std::size_t max_runs = 256;
     std::size_t max_runs_per_service = 128;
@@ -48,7 +60,7 @@ struct Options {
     std::uint32_t guest_threads = 0;
     /// Components of no registered service that are kept ready.
     std::uint32_t component_cache = 20;
-    /// The node's data directory; the engine uses `app/` and `cwasm/` in it.
+    /// The node's data directory; the engine uses `app/`, `cwasm/` and `runs/` in it.
     std::filesystem::path data;
     /// The variables of the process; guests see none but those that begin with WAVS_ENV and that
     /// their manifest lists.

@@ -115,6 +115,11 @@ public:
     /// `rt_network` (Invalid) names the entry that cannot be read; the rules stay what they were.
     base::Result<void> set_network(const NetworkRules& rules);
 
+    /// Runs a recorded run again, without the world it ran in; its component must be loaded.
+    /// `data_dir`: an empty directory for the files it had; empty if it had none. `rt_invalid_input`
+    /// also when the run goes another way than recorded.
+    async::Flow<RunOutcome> replay(base::Bytes record, std::string data_dir);
+
     /// Refuses new work, waits for what runs, interrupts the rest after `grace`, returns after the
     /// last completion. Blocking: on the blocking pool.
     void shutdown(std::chrono::milliseconds grace);
@@ -125,5 +130,12 @@ private:
     explicit Engine(std::unique_ptr<EngineHandle> handle);
     std::unique_ptr<EngineHandle> handle_;
 };
+
+/// Invalid `not_a_record` when the bytes are none of this library's.
+base::Result<RecordInfo> record_info(const Library& library, base::ByteView record);
+/// The first host call in which two runs of one component differ, and what they were told
+/// differently before; empty when calls and results are the same.
+base::Result<std::string> records_difference(const Library& library, base::ByteView a,
+                                             base::ByteView b);
 
 }  // namespace wavs::rt

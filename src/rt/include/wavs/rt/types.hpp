@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,6 +91,10 @@ struct RunRequest {
     std::shared_ptr<const Pairs> config;
     /// Existing directory the guest sees as "."; empty: no files.
     std::string data_dir;
+    /// Bytes a record of the run may have; 0: none is made.
+    std::uint64_t record_bytes = 0;
+    /// With a record: not 0 moves clocks, random numbers and the order of the environment.
+    std::uint64_t seed = 0;
 };
 
 /// How a run ended. Fuel and time are set for failed runs too.
@@ -97,6 +102,23 @@ struct RunOutcome {
     base::Result<base::Bytes> output = base::Bytes();
     std::uint64_t fuel_used = 0;
     std::chrono::nanoseconds wall{0};
+    /// The recorded run; empty unless it was asked for.
+    base::Bytes record;
+};
+
+/// What a recorded run says about itself.
+struct RecordInfo {
+    Hash digest{};
+    Export entry = Export::Run;
+    Hash service_id{};
+    std::string workflow_id;
+    std::uint32_t calls = 0;
+    /// Why it cannot be replayed.
+    std::optional<std::string> incomplete;
+    /// How the run ended: its output, or the error's text.
+    bool succeeded = false;
+    base::Bytes output;
+    std::string error;
 };
 
 }  // namespace wavs::rt
