@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dev_options.hpp"
+#include "run_commands.hpp"
 #include "wavs/base/version.hpp"
 #include "wavs/cli/command.hpp"
 #include "wavs/crypto/keyring.hpp"
@@ -41,6 +42,18 @@ std::span<const Command> commands() {
     static const std::array kCommands = {
         Command{"dev up", "a local chain, a node and a running service, in one command (also: dev)",
                 "", dev_flags(), dev_common_flags(), run_dev},
+        Command{"replay",
+                "a recorded run again, without the world it ran in",
+                "FILE",
+                replay_flags(),
+                {},
+                run_replay},
+        Command{"check-determinism",
+                "a component several times with different clocks, random numbers and orders",
+                "COMPONENT",
+                determinism_flags(),
+                {},
+                run_determinism},
         Command{
             "version", "the version of this program and of the protocol", "", {}, {}, run_version},
         Command{"help", "this text, or the help of one command", "[COMMAND]", {}, {}, run_help},
