@@ -23,6 +23,7 @@ struct Library {
     decltype(&::wavs_rt_service_free) service_free;
     decltype(&::wavs_rt_run) run;
     decltype(&::wavs_rt_run_cancel) run_cancel;
+    decltype(&::wavs_rt_current_guest) current_guest;
 };
 
 inline wavs_rt_slice slice_of(base::ByteView bytes) { return {bytes.data(), bytes.size()}; }

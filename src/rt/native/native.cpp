@@ -18,7 +18,8 @@ const Library& native_library() {
                                          .service_new = ::wavs_rt_service_new,
                                          .service_free = ::wavs_rt_service_free,
                                          .run = ::wavs_rt_run,
-                                         .run_cancel = ::wavs_rt_run_cancel};
+                                         .run_cancel = ::wavs_rt_run_cancel,
+                                         .current_guest = ::wavs_rt_current_guest};
     return kLibrary;
 }
 

@@ -112,6 +112,17 @@ std::uint32_t run_cancel(wavs_rt_engine* /*engine*/, std::uint64_t number) {
     return current().cancel(number) ? 1 : 0;
 }
 
+std::uint32_t current_guest(wavs_rt_guest* out) {
+    const auto* request = fake_running();
+    if (request == nullptr) {
+        return 0;
+    }
+    std::copy(request->digest.begin(), request->digest.end(), out->digest);
+    std::copy(request->service_id.begin(), request->service_id.end(), out->service_id);
+    std::copy(request->event_id.begin(), request->event_id.end(), out->event_id);
+    return 1;
+}
+
 std::uint32_t abi_version() { return current().abi; }
 
 constexpr Library kFake = {.abi_version = abi_version,
@@ -126,7 +137,8 @@ constexpr Library kFake = {.abi_version = abi_version,
                            .service_new = service_new,
                            .service_free = service_free,
                            .run = run,
-                           .run_cancel = run_cancel};
+                           .run_cancel = run_cancel,
+                           .current_guest = current_guest};
 
 }  // namespace
 

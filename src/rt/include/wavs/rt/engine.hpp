@@ -46,6 +46,16 @@ struct Stats {
     std::uint64_t on_demand = 0;
 };
 
+/// Whose guest a thread is in.
+struct GuestMark {
+    Hash digest{};
+    Hash service_id{};
+    EventIdBytes event_id{};
+};
+/// Of the calling thread; false when it is in none. Async-signal-safe: a handler of fatal signals
+/// asks whom to blame. What a guest calls in the host is part of the guest here.
+bool current_guest(const Library& library, GuestMark& out) noexcept;
+
 struct ServiceHandle;
 struct EngineHandle;
 
