@@ -199,6 +199,9 @@ async::Flow<base::Result<Ran>> Engine::Impl::run(Call call, SetupPtr setup, std:
         co_return base::Error(base::ErrorKind::Bug, "no_component",
                               "a run was asked of a workflow without a component for it");
     }
+    if (auto refused = ports.quarantine.refusal(setup->digest)) {
+        co_return std::move(*refused);
+    }
     auto ran = co_await run_in_turn(call, *setup, std::move(stop));
     if (!ran.has_value()) {
         count_failure(*setup, ran.error());
@@ -345,6 +348,10 @@ async::Task<base::Result<ComponentInfo>> Engine::prepare(types::ComponentDigest 
 
 void Engine::release(const types::ComponentDigest& digest) {
     impl_->components->release(impl_->revisions.resolve(digest));
+}
+
+std::optional<base::Error> Engine::refusal(const types::ComponentDigest& digest) const {
+    return impl_->ports.quarantine.refusal(impl_->revisions.resolve(digest));
 }
 
 async::Task<base::Result<ComponentInfo>> Engine::validate(std::shared_ptr<const base::Bytes> wasm,
