@@ -118,6 +118,7 @@ struct Node::Impl {
 
     std::unique_ptr<storage::RocksdbStore> store;
     std::unique_ptr<Chains> chains;
+    std::unique_ptr<engine::Quarantine> quarantine;
     std::unique_ptr<engine::Engine> engine;
     std::unique_ptr<submission::LocalSigner> signer;
     std::unique_ptr<submission::Ledger> ledger;
@@ -162,9 +163,12 @@ base::Result<void> Node::Impl::build_chains() {
 }
 
 base::Result<void> Node::Impl::build_engine(std::map<std::string, std::string> environment) {
+    const auto& library = rt::native_library();
+    WAVS_TRY(quarantine, engine::Quarantine::open(config.data / "strikes", clock, metrics));
+    WAVS_TRY(quarantine->watch(library));
     WAVS_TRY(engine, engine::Engine::create(
                          engine_options(config, std::move(environment)),
-                         {runtime.blocking(), metrics, *store, blobs, rt::native_library()}));
+                         {runtime.blocking(), metrics, *store, blobs, library, *quarantine}));
     engine->set_chain_configs(chains->configs());
     engine_port = std::make_unique<EngineBinding>(*engine, background);
     return base::ok();
@@ -231,9 +235,9 @@ void Node::Impl::build_dispatcher() {
 }
 
 base::Result<void> Node::Impl::build_http() {
-    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *journal,
-                                                *triggers, *engine, blobs, supervisor, timers,
-                                                clock, metrics, runtime.io(), runtime.blocking()});
+    api = std::make_unique<NodeApi>(NodeApiDeps{
+        config, *chains, *services, *dispatcher, *journal, *triggers, *engine, *quarantine, blobs,
+        supervisor, timers, clock, metrics, runtime.io(), runtime.blocking()});
     WAVS_TRY(auto options, http_options(config));
     http = std::make_unique<http::HttpApi>(std::move(options), *api,
                                            http::Environment{runtime.io(), timers, clock, metrics});
@@ -309,7 +313,7 @@ async::Task<base::Result<void>> Node::Impl::start() {
     WAVS_CO_TRY(co_await journal->open());
     start_tasks();
     WAVS_CO_TRY(co_await services->load());
-    WAVS_CO_TRY(co_await dispatcher->start());
+    WAVS_CO_TRY(co_await dispatcher->start(quarantine->crashed_events()));
     WAVS_CO_TRY(http->start());
     telemetry::log_info("app", "listening on " + http->url(),
                         {{"data", config.data.string()}, {"services", services->list().size()}});
