@@ -79,12 +79,14 @@ void pass_on(int number, siginfo_t* info, void* context) noexcept {
 void on_fatal(int number, siginfo_t* info, void* context) {
     const pid_t self = ::gettid();
     pid_t ending = 0;
-    if (!g_ending.compare_exchange_strong(ending, self)) {
-        // Only the first crash counts: what others still do while the process ends proves nothing.
-        while (ending != self) {
+    const bool first = g_ending.compare_exchange_strong(ending, self);
+    // Only the first crash counts: what others still do while the process ends proves nothing.
+    if (!first && ending != self) {
+        while (true) {
             (void)::pause();
         }
-    } else if (is_of_this_thread(*info)) {
+    }
+    if (first && is_of_this_thread(*info)) {
         note(number);
     }
     pass_on(number, info, context);
