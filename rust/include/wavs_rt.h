@@ -471,6 +471,13 @@ typedef struct wavs_rt_run_result {
 // Receives the end of a run; called exactly once per `wavs_rt_run`.
 typedef void (*wavs_rt_run_cb)(void *user, struct wavs_rt_run_result *result);
 
+// The run whose guest a thread is in.
+typedef struct wavs_rt_guest {
+    uint8_t digest[32];
+    uint8_t service_id[32];
+    uint8_t event_id[20];
+} wavs_rt_guest;
+
 #define EMPTY (wavs_rt_buf){ .data = (null_mut){  }, .len = 0, .capacity = 0 }
 
 #ifdef __cplusplus
@@ -612,6 +619,13 @@ uint32_t wavs_rt_records_difference(struct wavs_rt_slice a,
 // # Safety
 // `engine` must be live.
 uint32_t wavs_rt_run_cancel(struct wavs_rt_engine *engine, uint64_t run);
+
+// Whose guest the calling thread is in: 1 and a copy in `out`, or 0. Async-signal-safe, for handlers
+// of fatal signals.
+//
+// # Safety
+// `out` must be writable.
+uint32_t wavs_rt_current_guest(struct wavs_rt_guest *out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -118,6 +118,7 @@ struct Node::Impl {
 
     std::unique_ptr<storage::RocksdbStore> store;
     std::unique_ptr<Chains> chains;
+    std::unique_ptr<engine::Quarantine> quarantine;
     std::unique_ptr<engine::Engine> engine;
     std::unique_ptr<GuestNetwork> guest_network;
     std::unique_ptr<submission::LocalSigner> signer;
@@ -163,9 +164,12 @@ base::Result<void> Node::Impl::build_chains() {
 }
 
 base::Result<void> Node::Impl::build_engine(std::map<std::string, std::string> environment) {
+    const auto& library = rt::native_library();
+    WAVS_TRY(quarantine, engine::Quarantine::open(config.data / "strikes", clock, metrics));
+    WAVS_TRY(quarantine->watch(library));
     WAVS_TRY(engine, engine::Engine::create(
                          engine_options(config, std::move(environment)),
-                         {runtime.blocking(), metrics, *store, blobs, rt::native_library()}));
+                         {runtime.blocking(), metrics, *store, blobs, library, *quarantine}));
     guest_network = std::make_unique<GuestNetwork>(*engine, config.engine);
     WAVS_TRY(guest_network->start(chains->configs()));
     engine_port = std::make_unique<EngineBinding>(*engine, background);
@@ -235,7 +239,7 @@ void Node::Impl::build_dispatcher() {
 base::Result<void> Node::Impl::build_http() {
     api = std::make_unique<NodeApi>(NodeApiDeps{
         config, *chains, *services, *dispatcher, *journal, *triggers, *engine, *guest_network,
-        blobs, supervisor, timers, clock, metrics, runtime.io(), runtime.blocking()});
+        *quarantine, blobs, supervisor, timers, clock, metrics, runtime.io(), runtime.blocking()});
     WAVS_TRY(auto options, http_options(config));
     http = std::make_unique<http::HttpApi>(std::move(options), *api,
                                            http::Environment{runtime.io(), timers, clock, metrics});
@@ -311,7 +315,7 @@ async::Task<base::Result<void>> Node::Impl::start() {
     WAVS_CO_TRY(co_await journal->open());
     start_tasks();
     WAVS_CO_TRY(co_await services->load());
-    WAVS_CO_TRY(co_await dispatcher->start());
+    WAVS_CO_TRY(co_await dispatcher->start(quarantine->crashed_events()));
     // A port the system chooses is known only afterwards.
     WAVS_CO_TRY(guest_network->add_own_port(config.port));
     WAVS_CO_TRY(http->start());

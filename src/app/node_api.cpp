@@ -103,6 +103,20 @@ http::RunState run_state(dispatcher::ServiceHealth::State state) {
 
 }  // namespace
 
+// Why the workflow's components are not run; empty when they are.
+std::string NodeApi::quarantine_of(const types::Workflow& workflow) const {
+    std::vector<types::ComponentDigest> used{types::digest_of(workflow.component.source)};
+    if (const auto* aggregator = workflow.aggregator()) {
+        used.push_back(types::digest_of(aggregator->component.source));
+    }
+    for (const auto& digest : used) {
+        if (const auto refusal = deps_.engine.refusal(digest)) {
+            return refusal->full_text();
+        }
+    }
+    return {};
+}
+
 http::ServiceState NodeApi::state_of(const types::RegisteredService& service) const {
     const auto health = deps_.services.health(service.id);
     http::ServiceState state;
@@ -116,7 +130,14 @@ http::ServiceState NodeApi::state_of(const types::RegisteredService& service) co
         one.state =
             state.state == http::RunState::WaitingForChain ? http::RunState::Active : state.state;
         const auto* chain = types::chain_of(workflow.trigger);
-        if (chain != nullptr && deps_.chains.configs()->find(*chain) == nullptr) {
+        if (auto refused = quarantine_of(workflow); !refused.empty()) {
+            one.state = http::RunState::Degraded;
+            one.reason = std::move(refused);
+            if (state.state == http::RunState::Active) {
+                state.state = http::RunState::Degraded;
+                state.reason = one.reason;
+            }
+        } else if (chain != nullptr && deps_.chains.configs()->find(*chain) == nullptr) {
             one.state = http::RunState::WaitingForChain;
             one.reason = "chain " + chain->str() + " is not configured";
         } else if (auto error = deps_.dispatcher.last_error(service.id, id)) {
@@ -193,6 +214,28 @@ async::Task<base::Result<std::vector<http::EventInfo>>> NodeApi::failed_events()
 async::Task<base::Result<void>> NodeApi::settle_failed(std::uint64_t sequence, FailedEvent what) {
     co_return co_await (what == FailedEvent::Retry ? deps_.dispatcher.retry(sequence)
                                                    : deps_.dispatcher.skip(sequence));
+}
+
+async::Task<base::Result<std::vector<http::StruckComponent>>> NodeApi::struck_components() {
+    std::vector<http::StruckComponent> out;
+    for (const auto& [digest, strikes] : deps_.quarantine.list()) {
+        out.push_back({digest,
+                       strikes.quarantined,
+                       strikes.times,
+                       {strikes.services.begin(), strikes.services.end()}});
+    }
+    co_return out;
+}
+
+async::Task<base::Result<void>> NodeApi::lift_quarantine(types::ComponentDigest digest) {
+    WAVS_CO_TRY(co_await async::run_blocking(
+        deps_.blocking, deps_.io,
+        [digest, &quarantine = deps_.quarantine] { return quarantine.lift(digest); }));
+    WAVS_CO_TRY(const auto events,
+                co_await deps_.dispatcher.retry_all(engine::quarantine_text(digest)));
+    telemetry::log_info("app", "a component is not quarantined any more",
+                        {{"digest", types::to_string(digest)}, {"events_run_again", events}});
+    co_return base::ok();
 }
 
 async::Task<base::Result<std::optional<types::NamedChainConfig>>> NodeApi::find_chain(

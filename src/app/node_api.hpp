@@ -21,6 +21,7 @@ struct NodeApiDeps {
     triggers::TriggerManager& triggers;
     engine::Engine& engine;
     GuestNetwork& guest_network;
+    engine::Quarantine& quarantine;
     storage::BlobStore& blobs;
     async::Supervisor& supervisor;
     async::Timers& timers;
@@ -48,6 +49,8 @@ public:
     async::Task<base::Result<std::vector<http::EventInfo>>> failed_events() override;
     async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,
                                                   FailedEvent what) override;
+    async::Task<base::Result<std::vector<http::StruckComponent>>> struck_components() override;
+    async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest) override;
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override;
     async::Task<base::Result<std::optional<types::Service>>> find_service(
@@ -74,6 +77,7 @@ public:
 
 private:
     http::ServiceState state_of(const types::RegisteredService& service) const;
+    std::string quarantine_of(const types::Workflow& workflow) const;
     base::Result<http::EventInfo> info_of(const types::EventRecord& event) const;
 
     NodeApiDeps deps_;

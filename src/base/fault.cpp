@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::array<std::string_view, kFaultPoints> kNames = {
     "after_accept", "after_run", "after_sign", "before_send", "after_send", "after_receipt",
-    "commit",       "source",    "batches",    "worker",      "follow"};
+    "commit",       "source",    "batches",    "worker",      "follow",     "host_call"};
 
 Error bad_fault(std::string_view text) {
     return {ErrorKind::Invalid, "fault_text",
-            fmt::format("WAVS_FAULT: '{}' is not <point>:<n>:<kill|delay|error>", text),
+            fmt::format("WAVS_FAULT: '{}' is not <point>:<n>:<kill|abort|delay|error>", text),
             fmt::format("the points are {}", fmt::join(kNames, ", "))};
 }
 
@@ -31,6 +31,8 @@ std::optional<Fault> read_action(std::string_view text) {
     Fault fault;
     if (text == "kill") {
         fault.action = Fault::Action::Kill;
+    } else if (text == "abort") {
+        fault.action = Fault::Action::Abort;
     } else if (text == "error") {
         fault.action = Fault::Action::Error;
     } else if (text.starts_with("delay")) {
@@ -108,6 +110,9 @@ std::optional<Fault> Faults::pass(FaultPoint point) {
     }
     if (place.fault.action == Fault::Action::Kill) {
         (void)std::raise(SIGKILL);
+    }
+    if (place.fault.action == Fault::Action::Abort) {
+        (void)std::raise(SIGABRT);
     }
     return place.fault;
 }

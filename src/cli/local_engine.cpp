@@ -38,6 +38,8 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::make(
                            "set TMPDIR to a folder that can be written");
     }
     std::unique_ptr<LocalEngine> out(new LocalEngine(pattern));
+    WAVS_TRY(out->quarantine_,
+             engine::Quarantine::open(out->root_ / "strikes", out->clock_, out->metrics_));
     engine::Options options;
     options.data = out->root_;
     options.environment = std::move(environment);
@@ -46,7 +48,8 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::make(
                                                          .metrics = out->metrics_,
                                                          .store = out->store_,
                                                          .blobs = out->blobs_,
-                                                         .library = rt::native_library()}));
+                                                         .library = rt::native_library(),
+                                                         .quarantine = *out->quarantine_}));
     // The machine of whoever runs the command, not that of an operator.
     WAVS_TRY(out->engine_->set_network({.deny_private = false}));
     return out;

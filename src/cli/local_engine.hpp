@@ -51,7 +51,9 @@ private:
     async::Runtime runtime_{{.io_threads = 1, .blocking_threads = 1}};
     telemetry::Metrics metrics_;
     storage::MemoryStore store_;
+    base::SystemClock clock_;
     storage::BlobStore blobs_;
+    std::unique_ptr<engine::Quarantine> quarantine_;
     std::unique_ptr<engine::Engine> engine_;
 };
 

@@ -143,6 +143,24 @@ base::Result<SignerReply> read_signer(std::string_view text) {
     return out;
 }
 
+base::Result<StruckComponent> read_struck_component(const json::Value& value) {
+    WAVS_TRY(const auto fields,
+             json::Fields::of(value, {"digest", "quarantined", "times_ns", "service_ids"}));
+    StruckComponent out;
+    WAVS_TRY(const auto digest, fields.required("digest"));
+    WAVS_TRY(out.digest, json::read_component_digest(digest));
+    WAVS_TRY(const auto quarantined, fields.required("quarantined"));
+    WAVS_TRY(out.quarantined, json::read_bool(quarantined));
+    WAVS_TRY(const auto times, fields.required("times_ns"));
+    WAVS_TRY(const auto nanos, read_list<std::uint64_t>(times, json::read_u64));
+    for (const auto at : nanos) {
+        out.strikes.push_back({at});
+    }
+    WAVS_TRY(const auto services, fields.required("service_ids"));
+    WAVS_TRY(out.services, read_list<types::ServiceId>(services, json::read_service_id));
+    return out;
+}
+
 std::string trigger_body(const SimulatedTrigger& trigger) {
     std::string out;
     json::Writer writer(out);
@@ -164,6 +182,13 @@ std::string trigger_body(const SimulatedTrigger& trigger) {
 }
 
 }  // namespace
+
+base::Result<std::vector<StruckComponent>> read_struck_components(std::string_view text) {
+    WAVS_TRY(const auto document, json::Document::parse(text));
+    WAVS_TRY(const auto fields, json::Fields::of(document.root(), {"components"}));
+    WAVS_TRY(const auto components, fields.required("components"));
+    return read_list<StruckComponent>(components, read_struck_component);
+}
 
 std::string percent_encode(std::string_view text) {
     std::string out;
@@ -304,6 +329,17 @@ async::Task<base::Result<SignerReply>> NodeClient::signer(types::ServiceManager 
     auto request = wrap_manager("service_manager", manager);
     WAVS_CO_TRY(const auto body, co_await post_json("/services/signer", std::move(request)));
     co_return read_signer(body);
+}
+
+async::Task<base::Result<std::string>> NodeClient::quarantine() {
+    Call call{.target = "/node/quarantine"};
+    co_return co_await expect_success(std::move(call));
+}
+
+async::Task<base::Result<void>> NodeClient::lift_quarantine(types::ComponentDigest digest) {
+    Call call{.method = "DELETE", .target = "/node/quarantine/" + types::to_string(digest)};
+    WAVS_CO_TRY(co_await expect_success(std::move(call)));
+    co_return base::ok();
 }
 
 async::Task<base::Result<types::Service>> NodeClient::saved_manifest(types::ServiceDigest digest) {

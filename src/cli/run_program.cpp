@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dev_options.hpp"
+#include "quarantine_command.hpp"
 #include "run_commands.hpp"
 #include "wavs/base/version.hpp"
 #include "wavs/cli/command.hpp"
@@ -54,6 +55,18 @@ std::span<const Command> commands() {
                 determinism_flags(),
                 {},
                 run_determinism},
+        Command{"quarantine list",
+                "the components that have ended the node",
+                "",
+                {},
+                node_common_flags(),
+                run_quarantine_list},
+        Command{"quarantine lift",
+                "run a component again, and the events it was refused",
+                "DIGEST",
+                {},
+                node_common_flags(),
+                run_quarantine_lift},
         Command{
             "version", "the version of this program and of the protocol", "", {}, {}, run_version},
         Command{"help", "this text, or the help of one command", "[COMMAND]", {}, {}, run_help},

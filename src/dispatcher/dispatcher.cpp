@@ -98,7 +98,8 @@ Dispatcher::Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Ex
 
 Dispatcher::~Dispatcher() = default;
 
-async::Task<base::Result<void>> Dispatcher::start() {
+async::Task<base::Result<void>> Dispatcher::start(std::vector<types::EventId> crashed) {
+    WAVS_CO_TRY(co_await deps_.journal.count_crashes(std::move(crashed), options_.max_attempts));
     WAVS_CO_TRY(const auto results, deps_.journal.work(types::WorkKind::OpenResult));
     WAVS_CO_TRY(const auto events, deps_.journal.work(types::WorkKind::OpenEvent));
     if (!results.empty() || !events.empty()) {
@@ -470,7 +471,11 @@ async::Flow<Dispatcher::Outcome> Dispatcher::fail(const Job& job, base::Error er
                             {"event", types::to_string(job->event->default_event_id)},
                             {"trace", types::to_string(job->event->trace_id)}});
     auto record = *job->event;
-    const bool too_often = ++record.attempts >= options_.max_attempts;
+    // What is refused has not been tried.
+    if (error.code() != base::ErrorCode("quarantined")) {
+        ++record.attempts;
+    }
+    const bool too_often = record.attempts > options_.max_attempts;
     auto stored = co_await deps_.journal.set_state(
         std::move(record), too_often ? types::EventState::Parked : types::EventState::Failed,
         error.full_text());
@@ -513,6 +518,20 @@ async::Task<base::Result<void>> Dispatcher::skip(std::uint64_t sequence) {
     WAVS_CO_TRY(auto event, failed_event(sequence));
     co_return co_await async::as_task(deps_.journal.set_state(
         std::move(event), types::EventState::Skipped, "given up by the operator"));
+}
+
+async::Task<base::Result<std::size_t>> Dispatcher::retry_all(std::string reason) {
+    WAVS_CO_TRY(const auto failed, deps_.journal.work(types::WorkKind::FailedEvent));
+    std::size_t count = 0;
+    for (const auto& one : failed) {
+        WAVS_CO_TRY(const auto event, deps_.journal.event(one.sequence));
+        if (event && event->state == types::EventState::Failed &&
+            event->reason.starts_with(reason)) {
+            WAVS_CO_TRY(co_await retry(one.sequence));
+            ++count;
+        }
+    }
+    co_return count;
 }
 
 void Dispatcher::ended(std::uint64_t sequence, const Outcome& outcome) {

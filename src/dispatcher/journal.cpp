@@ -5,6 +5,7 @@
 #include "wavs/types/event_id.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -14,6 +15,7 @@ namespace {
 using storage::Keyspace;
 
 const base::ByteView kNextSequence = base::as_bytes("next_sequence");
+const base::ByteView kCountedCrashes = base::as_bytes("counted_crashes");
 // Numbers are reserved in blocks, so that accepting an event costs one commit, not two. A start
 // leaves a gap.
 constexpr std::uint64_t kBlock = 10'000;
@@ -161,6 +163,47 @@ async::Flow<base::Result<void>> Journal::set_state(types::EventRecord event,
     storage::Batch batch;
     put_event(batch, event, before);
     co_return co_await store_.committed(std::move(batch));
+}
+
+// The oldest of identical events is the one that ran: they are run in order.
+base::Result<std::optional<types::EventRecord>> Journal::to_be_run(const types::EventId& id) const {
+    WAVS_TRY(const auto sequences, find(id));
+    for (const auto sequence : sequences) {
+        WAVS_TRY(auto record, event(sequence));
+        if (record && types::work_of(record->state) == types::WorkKind::OpenEvent) {
+            return record;
+        }
+    }
+    return std::optional<types::EventRecord>();
+}
+
+async::Task<base::Result<void>> Journal::count_crashes(std::vector<types::EventId> crashed,
+                                                       std::uint32_t most) {
+    WAVS_CO_TRY(auto stored, store_.get(Keyspace::Meta, kCountedCrashes));
+    const std::uint64_t counted = stored ? storage::read_u64(*stored, 0) : 0;
+    if (counted == crashed.size()) {
+        co_return base::ok();
+    }
+    std::map<std::uint64_t, types::EventRecord> changed;
+    for (std::uint64_t i = counted; i < crashed.size(); ++i) {
+        WAVS_CO_TRY(auto record, to_be_run(crashed[i]));
+        if (record) {
+            ++changed.try_emplace(record->sequence, std::move(*record)).first->second.attempts;
+        }
+    }
+    storage::Batch batch;
+    for (auto& [sequence, record] : changed) {
+        const auto before = record.state;
+        record.updated_at = clock_.wall_now();
+        if (record.attempts > most) {
+            record.state = types::EventState::Parked;
+            record.reason = fmt::format("attempt {}: the node ended while it ran", record.attempts);
+        }
+        put_event(batch, record, before);
+    }
+    // Also when there are fewer than before: then the file of strikes was begun anew.
+    batch.put(Keyspace::Meta, kCountedCrashes, storage::KeyWriter().u64(crashed.size()).get());
+    co_return co_await store_.commit(std::move(batch));
 }
 
 base::Result<std::vector<Journal::Work>> Journal::work(types::WorkKind kind,

@@ -222,6 +222,9 @@ async::Flow<base::Result<Ran>> Engine::Impl::run(Call call, SetupPtr setup, std:
                               "a run was asked of a workflow without a component for it");
     }
     call.record_bytes = setup->record_bytes;
+    if (auto refused = ports.quarantine.refusal(setup->digest)) {
+        co_return std::move(*refused);
+    }
     auto ran = co_await run_in_turn(call, *setup, std::move(stop));
     if (!ran.has_value()) {
         count_failure(*setup, ran.error());
@@ -378,6 +381,10 @@ async::Task<base::Result<ComponentInfo>> Engine::prepare(types::ComponentDigest 
 
 void Engine::release(const types::ComponentDigest& digest) {
     impl_->components->release(impl_->revisions.resolve(digest));
+}
+
+std::optional<base::Error> Engine::refusal(const types::ComponentDigest& digest) const {
+    return impl_->ports.quarantine.refusal(impl_->revisions.resolve(digest));
 }
 
 async::Task<base::Result<ComponentInfo>> Engine::validate(std::shared_ptr<const base::Bytes> wasm,

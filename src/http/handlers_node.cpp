@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handlers.hpp"
 #include "json_out.hpp"
+#include "path.hpp"
 #include "reply.hpp"
 #include "shared_health.hpp"
 
@@ -25,6 +26,17 @@ Reply get_info(Services& services, Call /*call*/) {
 Reply get_p2p_status(Services& services, Call /*call*/) {
     WAVS_CO_TRY(const auto status, co_await services.node.p2p_status());
     co_return reply(200, kJson, to_json(status));
+}
+
+Reply get_quarantine(Services& services, Call /*call*/) {
+    WAVS_CO_TRY(const auto components, co_await services.node.struck_components());
+    co_return reply(200, kJson, to_json(components));
+}
+
+Reply delete_quarantine(Services& services, Call call) {
+    WAVS_CO_TRY(const auto digest, parse_path_hex<types::ComponentDigest>(call.parameters.at(0)));
+    WAVS_CO_TRY(co_await services.node.lift_quarantine(digest));
+    co_return empty_reply(204);
 }
 
 Reply get_livez(Services& /*services*/, Call /*call*/) { co_return reply(200, kPlainText, "ok"); }

@@ -308,6 +308,38 @@ std::string to_json(const std::vector<EventInfo>& events) {
     return out;
 }
 
+std::string to_json(const std::vector<StruckComponent>& components) {
+    std::string out;
+    Writer json(out);
+    json.begin_object();
+    json.key("components");
+    json.begin_array();
+    for (const StruckComponent& component : components) {
+        json.begin_object();
+        text_member(json, "digest", types::to_string(component.digest));
+        json.key("quarantined");
+        json.boolean(component.quarantined);
+        json.key("strikes");
+        json.number(std::uint64_t{component.strikes.size()});
+        json.key("times_ns");
+        json.begin_array();
+        for (const types::Timestamp& time : component.strikes) {
+            json.number(time.nanos);
+        }
+        json.end_array();
+        json.key("service_ids");
+        json.begin_array();
+        for (const types::ServiceId& service : component.services) {
+            json.string(types::to_string(service));
+        }
+        json.end_array();
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+    return out;
+}
+
 std::string to_json(const types::ServiceDigest& saved) {
     return one_member("hash", types::to_string(saved));
 }

@@ -29,6 +29,7 @@ static_assert(sizeof(wavs_rt_pair) == 32);
 static_assert(sizeof(wavs_rt_run_request) == 240);
 static_assert(sizeof(wavs_rt_run_result) == 96);
 static_assert(sizeof(wavs_rt_network) == 72);
+static_assert(sizeof(wavs_rt_guest) == 84);
 
 using LoadDone = async::OneShot<base::Result<Loaded>>;
 
@@ -168,6 +169,17 @@ base::Result<std::shared_ptr<const Service>> Service::create(const Library& libr
     }
     return std::shared_ptr<const Service>(new Service(
         std::make_unique<ServiceHandle>(ServiceHandle{.library = library, .service = service})));
+}
+
+bool current_guest(const Library& library, GuestMark& out) noexcept {
+    wavs_rt_guest guest{};
+    if (library.current_guest(&guest) == 0) {
+        return false;
+    }
+    std::copy_n(guest.digest, out.digest.size(), out.digest.begin());
+    std::copy_n(guest.service_id, out.service_id.size(), out.service_id.begin());
+    std::copy_n(guest.event_id, out.event_id.size(), out.event_id.begin());
+    return true;
 }
 
 Engine::Engine(std::unique_ptr<EngineHandle> handle) : handle_(std::move(handle)) {}

@@ -27,6 +27,7 @@ struct Library {
     decltype(&::wavs_rt_replay) replay;
     decltype(&::wavs_rt_record_info) record_info;
     decltype(&::wavs_rt_records_difference) records_difference;
+    decltype(&::wavs_rt_current_guest) current_guest;
 };
 
 inline wavs_rt_slice slice_of(base::ByteView bytes) { return {bytes.data(), bytes.size()}; }

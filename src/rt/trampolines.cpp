@@ -2,6 +2,7 @@
 // Host calls from guest threads. Nothing may be thrown into the library, so each function is
 // noexcept and a throwing implementation becomes an answer.
 #include "library.hpp"
+#include "wavs/base/fault.hpp"
 
 namespace wavs::rt {
 namespace {
@@ -32,6 +33,11 @@ std::uint32_t answer(void* user, const wavs_rt_origin* from, wavs_rt_buf* out,
                      const Call& call) noexcept {
     const auto& handle = *static_cast<const EngineHandle*>(user);
     try {
+        if (const auto fault = base::blocking_fault(base::FaultPoint::HostCall);
+            !fault.has_value()) {
+            store(handle, base::as_bytes(fault.error().message()), out);
+            return WAVS_RT_ANSWER_OTHER;
+        }
         const auto reply = call(handle.host, origin_of(*from));
         store(handle, reply.bytes, out);
         return static_cast<std::uint32_t>(reply.answer);

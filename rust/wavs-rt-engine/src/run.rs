@@ -23,6 +23,7 @@ use crate::engine_config::Options;
 use crate::epoch::TICK;
 use crate::failure::{Failure, Status};
 use crate::flat::{self, Reader};
+use crate::guest_mark::{GuestMark, marked};
 use crate::host::{HostCallbacks, HostPort, LogSource, Origin};
 use crate::http::Http;
 use crate::inflight::Stop;
@@ -129,13 +130,16 @@ pub async fn execute(
         Err(failure) => return failure.into(),
     };
     let (fuel, limit) = (request.fuel, request.time_ms);
+    let mark =
+        GuestMark { digest: request.digest, service_id: request.service_id, event_id: request.event_id };
     let start = Instant::now();
     let deadline = deadline(start, limit);
     let (mut store, streams) = match prepare(ground, ready, request, taping.as_ref(), deadline) {
         Ok(prepared) => prepared,
         Err(failure) => return failure.into(),
     };
-    let result = race(call(&mut store, &ready.linked, input), deadline, limit, stop).await;
+    let call = marked(mark, call(&mut store, &ready.linked, input));
+    let result = race(call, deadline, limit, stop).await;
     // Wherever a limit struck, its message names it.
     let result = result.map_err(|failure| match failure.status {
         Status::OutOfTime => out_of_time(limit),

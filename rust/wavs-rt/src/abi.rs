@@ -204,6 +204,15 @@ pub struct wavs_rt_origin {
     pub workflow_id: wavs_rt_slice,
 }
 
+/// The run whose guest a thread is in.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wavs_rt_guest {
+    pub digest: [u8; 32],
+    pub service_id: [u8; 32],
+    pub event_id: [u8; 20],
+}
+
 /// What the host asks of the node while a guest runs.
 ///
 /// Every function is called on a guest thread, from several at the same time, and holds that thread

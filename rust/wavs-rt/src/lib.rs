@@ -366,6 +366,20 @@ pub unsafe extern "C" fn wavs_rt_run_cancel(engine: *mut wavs_rt_engine, run: u6
     u32::from(found.unwrap_or(false))
 }
 
+/// Whose guest the calling thread is in: 1 and a copy in `out`, or 0. Async-signal-safe, for handlers
+/// of fatal signals.
+///
+/// # Safety
+/// `out` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_current_guest(out: *mut wavs_rt_guest) -> u32 {
+    // SAFETY: the caller passes writable memory, or null.
+    let Some(out) = (unsafe { out.as_mut() }) else { return 0 };
+    let Some(mark) = engine::current_guest() else { return 0 };
+    *out = wavs_rt_guest { digest: mark.digest, service_id: mark.service_id, event_id: mark.event_id };
+    1
+}
+
 const _: () = {
     // The C++ side asserts the same numbers.
     assert!(size_of::<wavs_rt_slice>() == 16);
@@ -373,4 +387,5 @@ const _: () = {
     assert!(size_of::<wavs_rt_run_request>() == 240);
     assert!(size_of::<wavs_rt_run_result>() == 96);
     assert!(size_of::<wavs_rt_callbacks>() == 88);
+    assert!(size_of::<wavs_rt_guest>() == 84);
 };

@@ -28,6 +28,8 @@ fn component(name: &str) -> (Vec<u8>, [u8; 32]) {
 struct Node {
     values: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     lines: Mutex<Vec<String>>,
+    /// Whose guest was on the thread when a value was set.
+    writers: Mutex<Vec<wavs_rt_guest>>,
 }
 
 unsafe fn node<'a>(user: *mut c_void) -> &'a Node {
@@ -80,6 +82,9 @@ unsafe extern "C" fn kv_set(
             *out = wavs_rt_buf_copy(slice_of(b"quota exceeded"));
             return wavs_rt_answer::Other as u32;
         }
+        let mut guest: wavs_rt_guest = zeroed();
+        assert_eq!(wavs_rt_current_guest(&mut guest), 1);
+        node(user).writers.lock().unwrap().push(guest);
         let (key, value) = (slice_bytes(&key).to_vec(), slice_bytes(&value).to_vec());
         node(user).values.lock().unwrap().insert(key, value);
     }
@@ -94,6 +99,8 @@ struct Ended {
 
 unsafe extern "C" fn run_done(user: *mut c_void, result: *mut wavs_rt_run_result) {
     unsafe {
+        // What goes on behind a run is not the guest's.
+        assert_eq!(wavs_rt_current_guest(&mut zeroed()), 0);
         let send = Box::from_raw(user.cast::<Sender<Ended>>());
         let message = String::from_utf8(buf_into((*result).message)).unwrap();
         let output = buf_into((*result).output);
@@ -162,6 +169,7 @@ impl Bed {
         put(&mut input, text);
         let request = wavs_rt_run_request {
             digest,
+            service_id: [4; 32],
             event_id: [1; 20],
             trace_id: [5; 16],
             workflow_id: slice_of(b"default"),
@@ -213,6 +221,9 @@ fn callbacks_reach_the_node() {
     let ended = bed.run(kv, r#"{"write":{"bucket":"b","key":"k","value":[1]}}"#);
     assert_eq!(ended.status, wavs_rt_status::ComponentError as u32);
     assert_eq!(bed.node.values.lock().unwrap()[b"k".as_slice()], [1]);
+    let writer = bed.node.writers.lock().unwrap()[0];
+    assert_eq!((writer.digest, writer.service_id, writer.event_id), (kv, [4; 32], [1; 20]));
+    assert_eq!(unsafe { wavs_rt_current_guest(null_mut()) }, 0);
     let ended = bed.run(kv, r#"{"write":{"bucket":"b","key":"k","value":[1,2,3]}}"#);
     assert_eq!(ended.message, "quota exceeded");
     let ended = bed.run(kv, r#"{"list_keys":{"bucket":"b","cursor":null}}"#);

@@ -23,6 +23,11 @@ public:
     async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
         Input /*input*/) override {
         ++processed;
+        if (!process_faults.empty()) {
+            auto fault = process_faults.front();
+            process_faults.pop_front();
+            co_return fault;
+        }
         co_return actions;
     }
     async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
@@ -43,6 +48,7 @@ public:
 
     int processed = 0;
     int timers = 0;
+    std::deque<base::Error> process_faults;
     std::deque<base::Error> timer_faults;
     std::vector<types::AggregatorAction> actions{
         types::SubmitAction{types::EvmSubmitAction{chain(), {}, {}}}};

@@ -38,6 +38,16 @@ TEST_F(AggregatorTest, a_transaction_that_never_was_is_made_anew) {
     EXPECT_EQ(stored().state, types::ResultState::Burned);
 }
 
+TEST_F(AggregatorTest, a_result_waits_while_its_component_is_quarantined) {
+    components_.process_faults.push_back(
+        base::Error(base::ErrorKind::Guest, "quarantined", "refused"));
+    submit(result());
+    EXPECT_FALSE(types::is_final(stored().state)) << types::to_string(stored().state);
+    EXPECT_EQ(target_->posts, 0);
+    pass(std::chrono::seconds(5));
+    EXPECT_EQ(stored().state, types::ResultState::Burned);
+}
+
 TEST_F(AggregatorTest, a_result_has_ended_when_all_its_destinations_have) {
     const types::EvmSubmitAction far{other_chain(), {}, {}};
     components_.actions = {types::SubmitAction{far},

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/base/assert.hpp"
 #include "wavs/base/clock.hpp"
+#include "wavs/base/fault.hpp"
 #include "wavs/base/hex.hpp"
 #include "wavs/base/random.hpp"
 
 #include <gtest/gtest.h>
+
+#include <csignal>
 
 namespace wavs::base {
 namespace {
@@ -66,6 +69,18 @@ TEST(Result, wrong_side_stops_the_process) {
 
 TEST(Assert, prints_the_expression) {
     EXPECT_DEATH(WAVS_ASSERT(1 == 2), "assertion failed: 1 == 2");
+}
+
+TEST(FaultDeathTest, an_abort_is_a_signal_of_the_thread_that_passes) {
+    const auto pass_twice = [] {
+        ASSERT_TRUE(Faults::instance().arm("host_call:2:abort").has_value());
+        (void)Faults::instance().pass(FaultPoint::HostCall);
+        std::fputs("passed once", stderr);
+        (void)Faults::instance().pass(FaultPoint::HostCall);
+    };
+    EXPECT_EXIT(pass_twice(), ::testing::KilledBySignal(SIGABRT), "passed once");
+    EXPECT_NE(Faults::instance().arm("host_call:2:fly").error().message().find("abort"),
+              std::string::npos);
 }
 
 TEST(Random, same_seed_same_sequence) {

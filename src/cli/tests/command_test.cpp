@@ -123,6 +123,21 @@ TEST(Commands, wrong_values_end_before_anything_starts) {
     }
 }
 
+TEST(Commands, a_quarantine_is_lifted_by_one_digest) {
+    EXPECT_EQ(parse({"quarantine"}).value().command->name, "quarantine list");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{}, {"abc"}, {std::string(64, 'a'), std::string(64, 'b')}}) {
+        std::vector<std::string> argv{"quarantine", "lift"};
+        argv.insert(argv.end(), words.begin(), words.end());
+        const ProgramRun wrong(argv);
+        EXPECT_EQ(wrong.status, kExitUsage);
+        EXPECT_THAT(wrong.err, HasSubstr("quarantine list shows"));
+    }
+    const ProgramRun nobody({"quarantine", "list", "--wavs-endpoint", "http://127.0.0.1:1"});
+    EXPECT_EQ(nobody.status, kExitFailure);
+    EXPECT_THAT(nobody.err, HasSubstr("127.0.0.1:1"));
+}
+
 TEST(Commands, a_missing_program_says_how_to_get_it) {
     const ProgramRun chain({"dev", "--once", "--anvil", "/nowhere/anvil"});
     EXPECT_EQ(chain.status, kExitFailure);

@@ -107,6 +107,25 @@ TEST_F(NodeClientTest, replies_are_read) {
     EXPECT_FALSE(run(client_.services()).has_value());
 }
 
+TEST_F(NodeClientTest, components_are_let_off_by_their_digest) {
+    const std::string digest(64, 'a');
+    answer(200, R"({"components":[{"digest":")" + digest +
+                    R"(","quarantined":true,"strikes":2,"times_ns":[5,6],"service_ids":[")" +
+                    std::string(64, 'b') + R"("]}]})");
+    const auto read = read_struck_components(run(client_.quarantine()).value());
+    ASSERT_TRUE(read.has_value()) << read.error().full_text();
+    ASSERT_EQ(read.value().size(), 1U);
+    const auto& one = read.value()[0];
+    EXPECT_EQ(types::to_string(one.digest), digest);
+    EXPECT_TRUE(one.quarantined);
+    EXPECT_EQ(one.strikes.size(), 2U);
+    EXPECT_EQ(one.services.size(), 1U);
+    answer(204, "");
+    ASSERT_TRUE(run(client_.lift_quarantine(one.digest)).has_value());
+    EXPECT_EQ(node_.seen.head.method, "DELETE");
+    EXPECT_EQ(node_.seen.head.target, "/node/quarantine/" + digest);
+}
+
 TEST_F(NodeClientTest, a_stream_watches_only_when_it_is_settled_and_has_both_filters) {
     const std::string address(40, '2');
     const std::string topic(64, '3');

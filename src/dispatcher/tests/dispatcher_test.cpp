@@ -175,7 +175,7 @@ protected:
                               .max_running_per_service = 3,
                               .storing_per_running = 2,
                               .queue_capacity = 100,
-                              .max_attempts = 3},
+                              .max_attempts = 2},
             context_.get_executor());
         EXPECT_TRUE(run(journal_->open()).has_value());
     }
@@ -183,7 +183,7 @@ protected:
         ASSERT_TRUE(run(services_->load()).has_value());
         EXPECT_EQ(log_.count("a stored service is not running"), 0U)
             << ::testing::PrintToString(log_.lines());
-        ASSERT_TRUE(run(dispatcher_->start()).has_value());
+        ASSERT_TRUE(run(dispatcher_->start({crashed_})).has_value());
         group_->spawn("batches", loop(dispatcher_->run_batches()));
         settle();
     }
@@ -259,6 +259,7 @@ protected:
         return disk_;
     }
     FakeNode node_;
+    types::EventId crashed_;  // the event that ran when the process ended
     types::ServiceManager manager_ = types::EvmManager{types::ChainKey::parse("evm:1").value(), {}};
     async::Channel<types::TriggerBatch> batches_{context_.get_executor(), "batches", 10};
     std::unique_ptr<Journal> journal_;
@@ -325,9 +326,11 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
     start();
     register_service();
     accept_only(action(9));
+    const auto pending = journal_->work(types::WorkKind::OpenEvent).value().at(0).sequence;
     deliver({action(1)});
     const auto done = node_.submitted.size();
     build();
+    crashed_ = event(pending).default_event_id;
     start();
     settle();
     // The result that was handed over before is not final, so it is handed over again, and the
@@ -337,6 +340,7 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
                 ::testing::ElementsAre(
                     std::tuple(manifest().id(), node_.submitted.at(0).event_sequence, 0U)));
     EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
+    EXPECT_EQ(event(pending).attempts, 1U) << "the run that was cut off counts";
 }
 
 TEST_F(DispatcherTest, a_failed_event_waits_for_the_operator) {
@@ -371,6 +375,25 @@ TEST_F(DispatcherTest, a_failed_event_waits_for_the_operator) {
     ASSERT_TRUE(run(dispatcher_->skip(second)).has_value());
     EXPECT_EQ(event(second).state, types::EventState::Skipped);
     EXPECT_TRUE(journal_->work(types::WorkKind::FailedEvent).value().empty());
+}
+
+TEST_F(DispatcherTest, what_a_quarantine_refused_is_no_attempt_and_runs_when_it_is_lifted) {
+    start();
+    register_service();
+    const base::Error refused(base::ErrorKind::Guest, "quarantined", "component aa is quarantined");
+    node_.run_errors.push_back(refused);
+    deliver({action(1)});
+    node_.run_errors.push_back(base::Error(base::ErrorKind::Guest, "component_error", "trapped"));
+    deliver({action(2)});
+    const auto failed = journal_->work(types::WorkKind::FailedEvent).value();
+    ASSERT_EQ(failed.size(), 2U);
+    EXPECT_EQ(event(failed[0].sequence).attempts, 0U);
+    EXPECT_EQ(run(dispatcher_->retry_all("component bb is quarantined")).value(), 0U);
+    EXPECT_EQ(run(dispatcher_->retry_all("component aa is quarantined")).value(), 1U);
+    settle();
+    EXPECT_EQ(event(failed[0].sequence).state, types::EventState::Done);
+    EXPECT_EQ(event(failed[1].sequence).state, types::EventState::Failed)
+        << "that one waits for the operator";
 }
 
 TEST_F(DispatcherTest, a_batch_that_cannot_be_stored_is_kept_and_accepted_later) {

@@ -3,6 +3,7 @@
 #include "wavs/engine/engine.hpp"
 
 #include "flat.hpp"
+#include "strikes.hpp"
 #include "support.hpp"
 #include "wavs/async/runtime.hpp"
 #include "wavs/async/task_group.hpp"
@@ -17,6 +18,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <fstream>
 #include <limits>
 #include <thread>
 
@@ -56,7 +58,8 @@ protected:
                                                   .metrics = metrics_,
                                                   .store = store_,
                                                   .blobs = blobs_,
-                                                  .library = fake_.library()});
+                                                  .library = fake_.library(),
+                                                  .quarantine = *quarantine_});
             WAVS_ASSERT(made.has_value());
             engine_ = std::move(made.value());
         }
@@ -85,6 +88,9 @@ protected:
     storage::MemoryStore store_;
     storage::BlobStore blobs_{dir_.path() / "ca"};
     Options options_;
+    base::SystemClock clock_;
+    std::unique_ptr<Quarantine> quarantine_ =
+        Quarantine::open(dir_.path() / "strikes", clock_, metrics_).value();
     types::ComponentDigest digest_;
     std::unique_ptr<Engine> engine_;
 };
@@ -134,6 +140,30 @@ TEST_F(EngineTest, prepared_components_stay_until_each_is_released) {
     engine().release(digest_);
     EXPECT_FALSE(fake_.known(digest_.array()));
     engine().release(digest_);
+}
+
+TEST_F(EngineTest, a_quarantined_component_is_made_ready_but_not_run_until_it_is_let_off) {
+    StrikeLine line;
+    line.digest = digest_;
+    const auto text = encode(line);
+    for (int i = 0; i < 3; ++i) {
+        std::ofstream(dir_.path() / "strikes", std::ios::app)
+            << std::string_view(text.data(), text.size());
+    }
+    quarantine_ = Quarantine::open(dir_.path() / "strikes", clock_, metrics_).value();
+    EXPECT_TRUE(wait(engine().prepare(digest_, World::Operator)).has_value());
+    const auto refused = run(service());
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code().view(), "quarantined");
+    EXPECT_EQ(wait(engine().process_input(aggregator_job(submitting_service()))).error().code(),
+              base::ErrorCode("quarantined"));
+    EXPECT_EQ(fake_.runs(), 0U);
+    EXPECT_TRUE(engine().refusal(digest_).has_value());
+    const auto other = store_component({4});
+    EXPECT_TRUE(run(snapshot_of(service_with(component_of_digest(other)))).has_value());
+
+    ASSERT_TRUE(quarantine_->lift(digest_).has_value());
+    EXPECT_TRUE(run(service()).has_value());
 }
 
 TEST_F(EngineTest, validation_speaks_of_the_input) {

@@ -327,6 +327,26 @@ TEST_F(EndpointsTest, failed_events_are_listed_run_again_or_given_up) {
     EXPECT_EQ(post("/node/events/9/retry", "").status, 409U);
 }
 
+TEST_F(EndpointsTest, struck_components_are_listed_and_let_off) {
+    const std::string digest(64, 'a');
+    StruckComponent component;
+    component.digest = types::parse_component_digest(digest).value();
+    component.quarantined = true;
+    component.strikes = {{5}, {6}};
+    component.services = {types::parse_service_id(kManagerId).value()};
+    node_.struck.push_back(component);
+    expect_json("/node/quarantine", R"({"components":[{"digest":")" + digest +
+                                        R"(","quarantined":true,"strikes":2,"times_ns":[5,6],)"
+                                        R"("service_ids":[")" +
+                                        std::string(kManagerId) + R"("]}]})");
+    EXPECT_EQ(send(request("DELETE", "/node/quarantine/" + digest)).status, 204U);
+    EXPECT_THAT(node_.lifted, ElementsAre(component.digest));
+    EXPECT_EQ(send(request("DELETE", "/node/quarantine/aa")).status, 400U);
+    node_.failures.emplace("lift_quarantine",
+                           base::Error(base::ErrorKind::NotFound, "no_strikes", "not held"));
+    EXPECT_EQ(send(request("DELETE", "/node/quarantine/" + digest)).status, 404U);
+}
+
 TEST_F(EndpointsTest, latest_events) {
     EventInfo event;
     event.sequence = 7;

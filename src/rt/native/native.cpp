@@ -22,7 +22,8 @@ const Library& native_library() {
                                          .run_cancel = ::wavs_rt_run_cancel,
                                          .replay = ::wavs_rt_replay,
                                          .record_info = ::wavs_rt_record_info,
-                                         .records_difference = ::wavs_rt_records_difference};
+                                         .records_difference = ::wavs_rt_records_difference,
+                                         .current_guest = ::wavs_rt_current_guest};
     return kLibrary;
 }
 

@@ -137,6 +137,17 @@ std::uint32_t run_cancel(wavs_rt_engine* /*engine*/, std::uint64_t number) {
     return current().cancel(number) ? 1 : 0;
 }
 
+std::uint32_t current_guest(wavs_rt_guest* out) {
+    const auto* request = fake_running();
+    if (request == nullptr) {
+        return 0;
+    }
+    std::copy(request->digest.begin(), request->digest.end(), out->digest);
+    std::copy(request->service_id.begin(), request->service_id.end(), out->service_id);
+    std::copy(request->event_id.begin(), request->event_id.end(), out->event_id);
+    return 1;
+}
+
 std::uint32_t abi_version() { return current().abi; }
 
 // Records are made and read by the real library alone.
@@ -156,7 +167,8 @@ constexpr Library kFake = {.abi_version = abi_version,
                            .run_cancel = run_cancel,
                            .replay = nullptr,
                            .record_info = nullptr,
-                           .records_difference = nullptr};
+                           .records_difference = nullptr,
+                           .current_guest = current_guest};
 
 }  // namespace
 

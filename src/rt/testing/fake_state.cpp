@@ -5,6 +5,13 @@
 #include <cstring>
 
 namespace wavs::rt::testing {
+namespace {
+
+thread_local const RunRequest* t_running = nullptr;
+
+}  // namespace
+
+const RunRequest* fake_running() { return t_running; }
 
 wavs_rt_buf fake_buf_copy(wavs_rt_slice bytes) {
     if (bytes.len == 0) {
@@ -130,7 +137,9 @@ void FakeLibrary::Impl::run(const FakeGuest::Call& call, std::uint64_t number, w
     if (!in_memory) {
         answer = {.status = FakeStatus::NotFound, .message = "no cache holds the component"};
     } else if (run_handler) {
+        t_running = &call.request;
         answer = run_handler(FakeGuest(call));
+        t_running = nullptr;
     }
     if (call.cancelled) {
         answer = {.status = FakeStatus::Cancelled, .message = "cancelled"};

@@ -34,6 +34,9 @@ struct FakeGuest::Call {
     std::atomic<bool> cancelled{false};
 };
 
+/// What the calling thread runs; null: nothing.
+const RunRequest* fake_running();
+
 struct FakeLoad {
     World world;
     bool pin;

@@ -196,6 +196,23 @@ INSTANTIATE_TEST_SUITE_P(
         StatusCase{FakeStatus::Panic, base::ErrorKind::Bug, "rt_panic"},
         StatusCase{FakeStatus::Internal, base::ErrorKind::Unavailable, "rt_internal"}));
 
+TEST_F(RtTest, a_thread_is_in_a_guest_while_it_runs_one) {
+    load_default();
+    GuestMark mark;
+    EXPECT_FALSE(current_guest(fake_.library(), mark));
+    fake_.on_run([&](const FakeGuest& /*guest*/) {
+        EXPECT_TRUE(current_guest(fake_.library(), mark));
+        return FakeAnswer{};
+    });
+    RunRequest request;
+    request.service_id.fill(2);
+    request.event_id.fill(3);
+    EXPECT_TRUE(run(std::move(request)).output.has_value());
+    EXPECT_EQ(mark.digest, Hash{});
+    EXPECT_EQ(mark.service_id[31], 2);
+    EXPECT_EQ(mark.event_id[19], 3);
+}
+
 TEST_F(RtTest, unknown_status_is_a_bug_that_names_it) {
     load_default();
     fake_.on_run([](const FakeGuest& /*guest*/) {

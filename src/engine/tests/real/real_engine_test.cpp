@@ -3,9 +3,11 @@
 #include "real_node.hpp"
 #include "wavs/async/task_group.hpp"
 #include "wavs/base/hex.hpp"
+#include "wavs/hash/hash.hpp"
 #include "wavs/telemetry/testing/captured_log.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 #include <boost/asio/this_coro.hpp>
 
 namespace wavs::engine {
@@ -276,6 +278,48 @@ TEST_F(RealEngineTest, a_thousand_runs_while_the_component_compiles) {
     WAVS_USE("echo");
     EXPECT_EQ(node().wait(run_many(node().engine(), service(), 1000)), 1000);
     EXPECT_EQ(node().engine().status().library.compiled, 1U);
+}
+
+// A fault that the processor finds, on the thread that is here.
+void touch_what_is_not_there() {
+    auto* page = static_cast<volatile char*>(
+        ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    *page = 1;
+}
+
+// The guest library has handlers of its own for what guests do; this is no trap of a guest.
+using RealEngineDeathTest = RealEngineTest;
+TEST_F(RealEngineDeathTest, a_fault_in_a_host_call_is_a_strike_of_the_guest_that_made_it) {
+    const auto wasm = read_component("probe");
+    if (!wasm) {
+        GTEST_SKIP() << "examples/components/prebuilt/probe.wasm is not there";
+    }
+    const auto crash = [this] {
+        (void)use("probe");
+        telemetry::set_log_sink([](const telemetry::Record& record) {
+            if (record.target == "component") {
+                touch_what_is_not_there();
+            }
+        });
+        (void)run("speak:ahoy");
+        std::_Exit(0);
+    };
+    EXPECT_EXIT(crash(), [](int status) { return status != 0; }, "");
+    base::SystemClock clock;
+    telemetry::Metrics metrics;
+    const auto quarantine = Quarantine::open(dir_.path() / "strikes", clock, metrics).value();
+    const auto struck = quarantine->list();
+    ASSERT_EQ(struck.size(), 1U);
+    EXPECT_EQ(struck.begin()->first, types::ComponentDigest(hash::sha256(*wasm)));
+    EXPECT_EQ(struck.begin()->second.times.size(), 1U);
+}
+
+TEST_F(RealEngineTest, a_trap_of_a_guest_is_no_strike) {
+    WAVS_USE("probe");
+    EXPECT_THAT(text("crash"), HasSubstr("component_error"));
+    base::SystemClock clock;
+    telemetry::Metrics metrics;
+    EXPECT_TRUE(Quarantine::open(dir_.path() / "strikes", clock, metrics).value()->list().empty());
 }
 
 }  // namespace

@@ -32,14 +32,18 @@ inline std::optional<base::Bytes> read_component(std::string_view name) {
 class Node {
 public:
     Node(const std::filesystem::path& data, Options options)
-        : blobs_(data / "ca"), store_(storage::RocksdbStore::open(data / "db").value()) {
+        : blobs_(data / "ca"),
+          store_(storage::RocksdbStore::open(data / "db").value()),
+          quarantine_(Quarantine::open(data / "strikes", clock_, metrics_).value()) {
         options.data = data;
         options.guest_threads = 2;
+        WAVS_ASSERT(quarantine_->watch(rt::native_library()).has_value());
         auto made = Engine::create(std::move(options), {.blocking = runtime_.blocking(),
                                                         .metrics = metrics_,
                                                         .store = *store_,
                                                         .blobs = blobs_,
-                                                        .library = rt::native_library()});
+                                                        .library = rt::native_library(),
+                                                        .quarantine = *quarantine_});
         WAVS_ASSERT(made.has_value());
         engine_ = std::move(made.value());
     }
@@ -62,8 +66,10 @@ private:
     boost::asio::io_context context_;
     async::Runtime runtime_{{.io_threads = 1, .blocking_threads = 2}};
     telemetry::Metrics metrics_;
+    base::SystemClock clock_;
     storage::BlobStore blobs_;
     std::unique_ptr<storage::RocksdbStore> store_;
+    std::unique_ptr<Quarantine> quarantine_;
     std::unique_ptr<Engine> engine_;
 };
 

@@ -26,13 +26,14 @@ enum class FaultPoint : std::uint8_t {
     Batches,       ///< what a source saw is about to be accepted
     Worker,        ///< an event is about to be run
     Follow,        ///< a result is about to be followed to its chain
+    HostCall,      ///< a guest asks the node for something, on the thread of the guest
 };
-inline constexpr std::size_t kFaultPoints = 11;
+inline constexpr std::size_t kFaultPoints = 12;
 /// In lower case with underscores, such as "after_accept".
 std::string_view to_string(FaultPoint point);
 
 struct Fault {
-    enum class Action : std::uint8_t { Kill, Delay, Error } action = Action::Error;
+    enum class Action : std::uint8_t { Kill, Abort, Delay, Error } action = Action::Error;
     std::chrono::milliseconds delay{2'000};
 };
 
@@ -41,14 +42,15 @@ class Faults {
 public:
     static Faults& instance();
 
-    /// `<point>:<n>:<kill|delay|error>`, several parted by commas: the fault happens at the n-th
-    /// passing; `<n>+` means from then on, `delay=<milliseconds>` another delay than two seconds.
+    /// `<point>:<n>:<kill|abort|delay|error>`, several parted by commas: the fault happens at the
+    /// n-th passing; `<n>+` means from then on, `delay=<milliseconds>` another delay than two
+    /// seconds.
     Result<void> arm(std::string_view text);
     void disarm();
 
     static bool armed() { return armed_.load(std::memory_order_relaxed); }
     /// Counts one passing; the fault that is due, if any. A kill ends the process here, as SIGKILL
-    /// does.
+    /// does, an abort as SIGABRT of this thread.
     std::optional<Fault> pass(FaultPoint point);
 
 private:

@@ -34,6 +34,17 @@ struct SimulatedTrigger {
     bool wait_for_completion = true;
 };
 
+/// A component that has ended the node.
+struct StruckComponent {
+    types::ComponentDigest digest;
+    bool quarantined = false;
+    /// When.
+    std::vector<types::Timestamp> strikes;
+    std::vector<types::ServiceId> services;
+};
+/// Of the text that `NodeClient::quarantine` brings.
+base::Result<std::vector<StruckComponent>> read_struck_components(std::string_view text);
+
 /// What one chain's stream is subscribed to.
 struct StreamReply {
     std::optional<std::string> endpoint;
@@ -84,6 +95,9 @@ public:
         types::ServiceManager manager, std::optional<std::uint32_t> hd_index = std::nullopt);
     async::Task<base::Result<void>> remove_services(std::vector<types::ServiceManager> managers);
     async::Task<base::Result<SignerReply>> signer(types::ServiceManager manager);
+
+    async::Task<base::Result<std::string>> quarantine();
+    async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest);
 
     async::Task<base::Result<types::Service>> saved_manifest(types::ServiceDigest digest);
     async::Task<base::Result<types::ServiceDigest>> save_manifest(types::Service service);

@@ -25,8 +25,8 @@ struct DispatcherOptions {
     /// Waiting events kept in memory; the others are read back from the journal. A service with so
     /// many waiting takes no more triggers by hand.
     std::size_t queue_capacity = 10'000;
-    /// After so many failed runs an event is parked.
-    std::uint32_t max_attempts = 10;
+    /// After more attempts that ended badly an event is parked.
+    std::uint32_t max_attempts = 3;
     std::chrono::seconds event_retention{7 * 86'400};
 };
 
@@ -61,8 +61,9 @@ public:
     Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Executor executor);
     ~Dispatcher();
 
-    /// Starts the workers and puts every unfinished event and result back on its way.
-    async::Task<base::Result<void>> start();
+    /// Starts the workers and puts every unfinished event and result back on its way. `crashed` as
+    /// in `Journal::count_crashes`.
+    async::Task<base::Result<void>> start(std::vector<types::EventId> crashed = {});
     async::Task<std::vector<std::string>> stop(base::Duration deadline);
 
     /// The loop over what the sources deliver; runs until stopped. Started again after a failure,
@@ -79,6 +80,8 @@ public:
     /// `event_unknown`, `event_not_failed`.
     async::Task<base::Result<void>> retry(std::uint64_t sequence);
     async::Task<base::Result<void>> skip(std::uint64_t sequence);
+    /// Runs every failed event again whose reason begins so; how many there were.
+    async::Task<base::Result<std::size_t>> retry_all(std::string reason);
 
     /// The last failure of a workflow; empty when its last run was fine.
     std::optional<std::string> last_error(const types::ServiceId& service,

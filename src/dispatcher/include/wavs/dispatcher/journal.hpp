@@ -42,6 +42,12 @@ public:
     async::Flow<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
                                               std::string reason);
 
+    /// `crashed`: the events that were running whenever their component ended the process, oldest
+    /// first, all there ever were. Each that is new counts as an attempt of its event, if that is
+    /// still to be run, and with more than `most` attempts that is parked.
+    async::Task<base::Result<void>> count_crashes(std::vector<types::EventId> crashed,
+                                                  std::uint32_t most);
+
     /// The events in the index of work, in order of acceptance: what has to go on after a start,
     /// or waits for an operator.
     struct Work {
@@ -75,6 +81,7 @@ private:
     /// The first of `count`; a new block of them is reserved with `batch`.
     std::uint64_t take_sequences(std::size_t count, storage::Batch& batch);
     base::Result<bool> known(const types::EventId& id) const;
+    base::Result<std::optional<types::EventRecord>> to_be_run(const types::EventId& id) const;
 
     storage::Store& store_;
     const base::Clock& clock_;

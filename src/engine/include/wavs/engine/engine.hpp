@@ -28,9 +28,9 @@ struct Status {
 /// A run whose caller is cancelled is interrupted. After `stop()` everything is Cancelled.
 ///
 /// Error codes of runs, besides those of `rt::Engine`: `unknown_workflow` (NotFound), `queue_full`
-/// (Overloaded), `missing_event_id_salt`, `payload_too_large`, `convert_aggregator_action` (Guest),
-/// `service_files` (Unavailable). A run may be repeated when the kind is Timeout or Unavailable;
-/// the engine itself repeats nothing a guest has begun.
+/// (Overloaded), `missing_event_id_salt`, `payload_too_large`, `convert_aggregator_action`,
+/// `quarantined` (Guest), `service_files` (Unavailable). A run may be repeated when the kind is
+/// Timeout or Unavailable; the engine itself repeats nothing a guest has begun.
 class Engine {
 public:
     static base::Result<std::unique_ptr<Engine>> create(Options options, Ports ports);
@@ -43,6 +43,9 @@ public:
     /// component of that world.
     async::Task<base::Result<ComponentInfo>> prepare(types::ComponentDigest digest, World world);
     void release(const types::ComponentDigest& digest);
+    /// Why runs of this component are refused; none when they are not. It can be made ready all the
+    /// same, so that it runs as soon as the quarantine is lifted.
+    std::optional<base::Error> refusal(const types::ComponentDigest& digest) const;
 
     /// Checks bytes before they are stored: they compile, and fit `world` (none: either of the
     /// two). The kind of a component's own faults is Invalid here.

@@ -4,6 +4,7 @@
 #include "wavs/async/timers.hpp"
 #include "wavs/base/bytes.hpp"
 #include "wavs/base/clock.hpp"
+#include "wavs/engine/quarantine.hpp"
 #include "wavs/rt/engine.hpp"
 #include "wavs/storage/blob_store.hpp"
 #include "wavs/storage/store.hpp"
@@ -79,6 +80,7 @@ struct Ports {
     storage::Store& store;
     storage::BlobStore& blobs;
     const rt::Library& library;
+    const Quarantine& quarantine;
 };
 
 }  // namespace wavs::engine

@@ -148,6 +148,16 @@ struct EventInfo {
     std::vector<EventStage> stages;
 };
 
+/// A component that has ended the node.
+struct StruckComponent {
+    types::ComponentDigest digest;
+    /// It is not run any more.
+    bool quarantined = false;
+    /// When it ended the node.
+    std::vector<types::Timestamp> strikes;
+    std::vector<types::ServiceId> services;
+};
+
 /// Everything the HTTP interface needs from the node; implemented by `app`. Methods are called from
 /// any executor, several at a time, and resume on their caller's. Reads may be cancelled while they
 /// wait (the client went away, or the request took too long); changes are cancelled only when the
@@ -179,6 +189,11 @@ public:
     enum class FailedEvent : std::uint8_t { Retry, Skip };
     virtual async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,
                                                           FailedEvent what) = 0;
+    /// Components that have ended the node since they were last let off.
+    virtual async::Task<base::Result<std::vector<StruckComponent>>> struck_components() = 0;
+    /// Lets one off, and runs again what was refused because of it. NotFound when nothing is held
+    /// against it.
+    virtual async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest) = 0;
     /// None when no such chain is configured.
     virtual async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) = 0;

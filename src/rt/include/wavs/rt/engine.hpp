@@ -61,6 +61,16 @@ struct Stats {
     std::uint64_t on_demand = 0;
 };
 
+/// Whose guest a thread is in.
+struct GuestMark {
+    Hash digest{};
+    Hash service_id{};
+    EventIdBytes event_id{};
+};
+/// Of the calling thread; false when it is in none. Async-signal-safe: a handler of fatal signals
+/// asks whom to blame. What a guest calls in the host is part of the guest here.
+bool current_guest(const Library& library, GuestMark& out) noexcept;
+
 struct ServiceHandle;
 struct EngineHandle;
 
@@ -116,8 +126,8 @@ public:
     base::Result<void> set_network(const NetworkRules& rules);
 
     /// Runs a recorded run again, without the world it ran in; its component must be loaded.
-    /// `data_dir`: an empty directory for the files it had; empty if it had none. `rt_invalid_input`
-    /// also when the run goes another way than recorded.
+    /// `data_dir`: an empty directory for the files it had; empty if it had none.
+    /// `rt_invalid_input` also when the run goes another way than recorded.
     async::Flow<RunOutcome> replay(base::Bytes record, std::string data_dir);
 
     /// Refuses new work, waits for what runs, interrupts the rest after `grace`, returns after the

@@ -40,6 +40,8 @@ public:
     std::vector<EventInfo> events;
     std::vector<EventInfo> failed;
     std::vector<std::pair<std::uint64_t, FailedEvent>> settled;
+    std::vector<StruckComponent> struck;
+    std::vector<types::ComponentDigest> lifted;
     std::set<types::ComponentDigest> components;
     std::map<types::ChainKey, types::NamedChainConfig> chains;
     std::map<types::ServiceId, types::Service> services;
@@ -116,6 +118,15 @@ public:
                                                   FailedEvent what) override {
         WAVS_CO_TRY(co_await enter("settle_failed"));
         settled.emplace_back(sequence, what);
+        co_return base::ok();
+    }
+    async::Task<base::Result<std::vector<StruckComponent>>> struck_components() override {
+        WAVS_CO_TRY(co_await enter("struck_components"));
+        co_return struck;
+    }
+    async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest) override {
+        WAVS_CO_TRY(co_await enter("lift_quarantine"));
+        lifted.push_back(digest);
         co_return base::ok();
     }
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quarantine_command.hpp"
+
+#include "wavs/async/runtime.hpp"
+#include "wavs/cli/node_client.hpp"
+#include "wavs/telemetry/log.hpp"
+
+#include <fmt/chrono.h>
+
+namespace wavs::cli {
+namespace {
+
+constexpr Flag kCommonFlags[] = {
+    {"--wavs-endpoint", "URL", "HTTP interface of the node (default: http://127.0.0.1:8000)"},
+    {"--bearer-token", "TOKEN", "what the node asks of those who change it"},
+    {"--json", "", "one JSON document on standard output"},
+};
+
+int failed(const base::Error& error, Terminal& terminal) {
+    terminal.error(error);
+    return kExitFailure;
+}
+
+std::string text_of(types::Timestamp at) {
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                       fmt::gmtime(static_cast<std::time_t>(at.seconds())));
+}
+
+void show(const StruckComponent& component, Terminal& terminal) {
+    terminal.line(fmt::format("{}  {}", types::to_string(component.digest),
+                              component.quarantined ? "quarantined" : "runs"));
+    for (const auto at : component.strikes) {
+        terminal.line("  ended the node at " + text_of(at));
+    }
+    for (const auto& service : component.services) {
+        terminal.line("  ran for service " + types::to_string(service));
+    }
+}
+
+async::Task<int> list(NodeClient node, bool json, Terminal& terminal) {
+    const auto answer = co_await node.quarantine();
+    if (!answer.has_value()) {
+        co_return failed(answer.error(), terminal);
+    }
+    if (json) {
+        terminal.line(answer.value());
+        co_return kExitOk;
+    }
+    const auto components = read_struck_components(answer.value());
+    if (!components.has_value()) {
+        co_return failed(components.error(), terminal);
+    }
+    for (const auto& component : components.value()) {
+        show(component, terminal);
+    }
+    if (components.value().empty()) {
+        terminal.line("no component has ended this node");
+    }
+    co_return kExitOk;
+}
+
+async::Task<int> lift(NodeClient node, types::ComponentDigest digest, bool json,
+                      Terminal& terminal) {
+    const auto lifted = co_await node.lift_quarantine(digest);
+    if (!lifted.has_value()) {
+        co_return failed(lifted.error(), terminal);
+    }
+    const auto text = types::to_string(digest);
+    terminal.line(json ? fmt::format(R"({{"lifted":"{}"}})", text)
+                       : text + " runs again, and the events it was refused");
+    co_return kExitOk;
+}
+
+// The node's interface, for as long as one question takes.
+class Line {
+public:
+    explicit Line(const config::CliConfig& config) {
+        static_cast<void>(telemetry::configure_log({.directives = {"warn"}}));
+        std::optional<std::string> token;
+        if (config.bearer_token) {
+            token = config.bearer_token->reveal();
+        }
+        node_.emplace(http_, config.wavs_endpoint, std::move(token));
+    }
+    const NodeClient& node() const { return *node_; }
+    int run(async::Task<int> task) {
+        const int status = runtime_.run(std::move(task));
+        runtime_.stop();
+        return status;
+    }
+
+private:
+    async::Runtime runtime_{{.io_threads = 1, .blocking_threads = 1}};
+    async::SystemTimers timers_;
+    base::SystemClock clock_;
+    net::SystemResolver resolver_{runtime_.blocking()};
+    net::HttpClient http_{net::DialContext{timers_, clock_, resolver_, {}, {}}};
+    std::optional<NodeClient> node_;
+};
+
+}  // namespace
+
+std::span<const Flag> node_common_flags() { return kCommonFlags; }
+
+int run_quarantine_list(Invocation& invocation, Terminal& terminal) {
+    Line line(invocation.config);
+    return line.run(list(line.node(), invocation.config.json, terminal));
+}
+
+int run_quarantine_lift(Invocation& invocation, Terminal& terminal) {
+    const auto given = invocation.words.size() == 1 ? invocation.words[0] : std::string();
+    const auto digest = types::parse_component_digest(given);
+    if (!digest.has_value()) {
+        terminal.error({base::ErrorKind::Invalid, "usage",
+                        fmt::format("quarantine lift needs the digest of one component, not {:?}",
+                                    fmt::format("{}", fmt::join(invocation.words, " "))),
+                        "write the one that wavs-cli quarantine list shows"});
+        return kExitUsage;
+    }
+    Line line(invocation.config);
+    return line.run(lift(line.node(), digest.value(), invocation.config.json, terminal));
+}
+
+}  // namespace wavs::cli

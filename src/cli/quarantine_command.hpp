@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/cli/command.hpp"
+
+namespace wavs::cli {
+
+std::span<const Flag> node_common_flags();
+
+int run_quarantine_list(Invocation& invocation, Terminal& terminal);
+int run_quarantine_lift(Invocation& invocation, Terminal& terminal);
+
+}  // namespace wavs::cli
