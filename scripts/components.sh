@@ -18,6 +18,7 @@ components=(
     "simple_aggregator aggregator simple_aggregator/simple_aggregator.cpp"
     "embedded_aggregator aggregator embedded_aggregator/embedded_aggregator.cpp"
     "probe operator tests/probe/probe.cpp"
+    "hostile operator tests/hostile/hostile.cpp"
     "delayed_aggregator aggregator tests/delayed_aggregator/delayed_aggregator.cpp"
 )
 
