@@ -169,3 +169,34 @@ fn what_does_not_fit() {
     assert_eq!(newer.status, Status::NeedsNewerNode, "{newer}");
     assert!(newer.message.contains("2.7.0") && newer.message.contains("2.6"), "{newer}");
 }
+
+fn leb(mut value: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value > 0x7f {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
+fn section(id: u8, body: &[u8]) -> Vec<u8> {
+    [&[id][..], &leb(body.len()), body].concat()
+}
+
+#[test]
+fn proposals_that_get_around_the_limits_are_refused() {
+    let bed = Bed::new(Options::default());
+    let refused = |section_of_module: Vec<u8>, words: &str| {
+        let module = [b"\0asm\x01\0\0\0".to_vec(), section_of_module].concat();
+        let failure = bed.load_bytes([component(None), section(1, &module)].concat(), World::Operator);
+        let failure = failure.err().unwrap();
+        assert_eq!(failure.status, Status::Compile, "{failure}");
+        assert!(failure.message.contains(words), "{failure}");
+    };
+    refused(section(5, &[1, 3, 1, 1]), "threads");
+    refused(section(5, &[1, 4, 1]), "memory64");
+    refused(section(5, &[1, 8, 1, 0]), "custom page sizes");
+    refused(section(1, &[1, 0x5f, 0]), "gc");
+    refused([section(1, &[1, 0x60, 0, 0]), section(13, &[1, 0, 0])].concat(), "exceptions");
+}
