@@ -30,6 +30,10 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// Table elements a slot of the pool has room for.
     pub pool_table_elements: usize,
+    /// Core instances of one component.
+    pub max_instances: usize,
+    /// Bytes one host call may move, in either direction.
+    pub max_host_call_bytes: usize,
 }
 
 impl Default for Options {
@@ -47,6 +51,8 @@ impl Default for Options {
             max_memory: 1024 * MIB,
             cache_dir: None,
             pool_table_elements: 20_000,
+            max_instances: 10_000,
+            max_host_call_bytes: 128 * MIB,
         }
     }
 }

@@ -31,6 +31,8 @@ struct EngineOptions {
     std::uint64_t max_memory_bytes = 0;
     /// Compiled code; empty: none is kept on disk.
     std::filesystem::path cache_dir;
+    std::uint32_t max_instances = 0;
+    std::uint64_t max_host_call_bytes = 0;
 };
 
 /// Counters since the start, except `running`, `waiting`, `cached`, `on_demand`: now.
