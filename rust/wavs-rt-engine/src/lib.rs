@@ -19,6 +19,7 @@ mod inflight;
 mod keyvalue;
 mod network;
 mod run;
+mod shape;
 mod state;
 mod stdio;
 mod worlds;
