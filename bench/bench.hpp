@@ -35,6 +35,7 @@ void latency_idle(const Settings& settings);
 void posting(const Settings& settings);
 void idle(const Settings& settings);
 void restart(const Settings& settings);
+void hostile_neighbours(const Settings& settings);
 /// No figure but a verdict: throws when something grew, or went wrong.
 void soak(const Settings& settings);
 

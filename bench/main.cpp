@@ -23,12 +23,13 @@ struct Named {
     /// Also when no name is given.
     bool by_default = true;
 };
-constexpr std::array<Named, 7> kAll = {{{"pipeline", pipeline},
+constexpr std::array<Named, 8> kAll = {{{"pipeline", pipeline},
                                         {"http_trigger", http_trigger},
                                         {"latency_idle", latency_idle},
                                         {"posting", posting},
                                         {"idle", idle},
                                         {"restart", restart},
+                                        {"hostile_neighbours", hostile_neighbours},
                                         {"soak", soak, false}}};
 
 constexpr int kUsage = 2;
@@ -53,8 +54,10 @@ int usage() {
 }
 
 // Each result ends with an error of the aggregator component (docs/bench.md); saying so so many
-// times would be measured too.
-void quiet_log() { must(telemetry::configure_log({.directives = {"error", "aggregator=off"}})); }
+// times would be measured too. And `hostile_neighbours` has a component that floods the log.
+void quiet_log() {
+    must(telemetry::configure_log({.directives = {"error", "aggregator=off", "component=off"}}));
+}
 
 int run_all(const Settings& settings, const std::vector<const Named*>& wanted) {
     int status = EXIT_SUCCESS;

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-node_names=(pipeline http_trigger latency_idle posting idle restart)
+node_names=(pipeline http_trigger latency_idle posting idle restart hostile_neighbours)
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=("${node_names[@]}" micro)
 node=()

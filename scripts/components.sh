@@ -20,6 +20,7 @@ components=(
     "embedded_aggregator aggregator embedded_aggregator/embedded_aggregator.cpp"
     "probe operator tests/probe/probe.cpp"
     "net operator tests/net/net.cpp"
+    "hostile operator tests/hostile/hostile.cpp"
     "delayed_aggregator aggregator tests/delayed_aggregator/delayed_aggregator.cpp"
 )
 

@@ -248,6 +248,10 @@ typedef struct wavs_rt_options {
     uint64_t max_memory_bytes;
     // Directory of compiled code; empty = none is kept on disk.
     struct wavs_rt_slice cache_dir;
+    // Core instances of one component; 0 = 10000.
+    uint32_t max_instances;
+    // Bytes one host call may move, in either direction; 0 = 128 MiB.
+    uint64_t max_host_call_bytes;
 } wavs_rt_options;
 
 // Which run a callback speaks for. Valid during the call.

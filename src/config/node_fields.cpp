@@ -115,12 +115,12 @@ void add_engine(Fields<C>& out) {
     };
     add("engine.max_memory_bytes", &E::max_memory_bytes, "most memory of a run", check_not_zero);
     add("engine.max_table_elements", &E::max_table_elements, "most elements of a table");
-    later("engine.max_instances", &E::max_instances, "most core instances of a component",
-          check_not_zero);
+    add("engine.max_instances", &E::max_instances, "most core instances of a component",
+        check_not_zero);
     add("engine.max_resources", &E::max_resources, "most host resources a run may hold",
         check_not_zero);
-    later("engine.max_host_call_bytes", &E::max_host_call_bytes, "most bytes of one host call",
-          check_not_zero);
+    add("engine.max_host_call_bytes", &E::max_host_call_bytes, "most bytes of one host call",
+        check_not_zero);
     add("engine.max_log_bytes", &E::max_log_bytes, "most bytes a run may log");
     add("engine.max_payload_bytes", &E::max_payload_bytes, "most bytes of a result",
         check_not_zero);

@@ -126,7 +126,9 @@ rt::EngineOptions library_options(const Options& options) {
             .max_handles = options.limits.handles,
             .stdio_cap_bytes = options.limits.log_bytes,
             .max_memory_bytes = options.limits.memory_bytes,
-            .cache_dir = options.data / "cwasm"};
+            .cache_dir = options.data / "cwasm",
+            .max_instances = options.limits.instances,
+            .max_host_call_bytes = options.limits.host_call_bytes};
 }
 
 base::Result<void> files_result(const std::filesystem::path& directory,

@@ -18,6 +18,12 @@ base::Error payload_error(std::size_t index, std::size_t size, std::uint64_t lim
                         limit)};
 }
 
+base::Error count_error(std::size_t count, std::size_t limit) {
+    return {base::ErrorKind::Guest, "too_many_responses",
+            fmt::format("the run gave {} responses, the limit is {}", count, limit),
+            "put more into each response"};
+}
+
 }  // namespace
 
 base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> responses,
@@ -25,6 +31,9 @@ base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> 
     const std::uint64_t limit = submits == Submits::Yes
                                     ? std::min(limits.submitted_payload_bytes, limits.payload_bytes)
                                     : limits.payload_bytes;
+    if (responses.size() > limits.responses) {
+        return count_error(responses.size(), limits.responses);
+    }
     for (std::size_t i = 0; i < responses.size(); ++i) {
         if (responses.size() > 1 && !responses[i].event_id_salt) {
             return salt_error(i, responses.size());

@@ -14,7 +14,11 @@ use wasmtime::component::Component;
 use crate::disk::{DiskCache, Found, hex};
 use crate::engine_config::{self, Options};
 use crate::failure::{Failure, Status};
+use crate::shape::{self, Unweighed};
 use crate::worlds::{Linked, World, Worlds};
+
+/// Definitions a component may unfold to; those of large languages have some thousand.
+const MAX_ITEMS: u64 = 1_000_000;
 
 type Key = ([u8; 32], World);
 
@@ -78,6 +82,7 @@ pub struct Components {
     disk: Option<DiskCache>,
     memory: Mutex<Memory>,
     bound: usize,
+    max_instances: u64,
     /// One lock per digest being built: the first builds, the others find its result.
     building: Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>,
     jobs: Arc<Semaphore>,
@@ -101,6 +106,7 @@ impl Components {
             disk,
             memory: Mutex::default(),
             bound: options.component_cache,
+            max_instances: options.max_instances as u64,
             building: Mutex::default(),
             jobs: Arc::new(Semaphore::new(options.compile_jobs)),
             counters: Counters::default(),
@@ -208,6 +214,7 @@ impl Components {
 
     fn compile(&self, request: &LoadRequest) -> Result<(Component, &Worlds), Failure> {
         let invalid = |error| Failure::from_error(Status::Compile, &error);
+        check_shape(&request.wasm, self.max_instances)?;
         let code = self.pooled.engine().precompile_component(&request.wasm).map_err(invalid)?;
         self.counters.compiled.fetch_add(1, Ordering::Relaxed);
         // A full disk costs a compilation at the next start, nothing else.
@@ -318,6 +325,32 @@ fn check_bytes(request: &LoadRequest) -> Result<(), Failure> {
     }
     if !wasm.starts_with(b"\0asm") {
         return wrong("these bytes are not WebAssembly".into());
+    }
+    Ok(())
+}
+
+/// The compiler has no bound of its own for what components in components unfold to.
+fn check_shape(wasm: &[u8], max_instances: u64) -> Result<(), Failure> {
+    let wrong = |text: String| Err(Failure::new(Status::Compile, text));
+    let weight = match shape::weigh(wasm) {
+        Ok(weight) => weight,
+        Err(Unweighed::Damaged) => return wrong("the sections of the component are damaged".into()),
+        Err(Unweighed::Foreign) => {
+            return wrong("it instantiates a component that it does not contain itself".into());
+        }
+        Err(Unweighed::Deep) => return wrong("its components or types are nested too deep".into()),
+    };
+    if weight.instances > max_instances {
+        return wrong(format!(
+            "the component makes {} core instances, this node allows {max_instances} (max_instances)",
+            weight.instances
+        ));
+    }
+    if weight.items > MAX_ITEMS {
+        return wrong(format!(
+            "the component unfolds to {} definitions, this node allows {MAX_ITEMS}",
+            weight.items
+        ));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
 
 /// What one component may take of the pool; whatever needs more runs on the on-demand engine.
 const CORE_INSTANCES: u32 = 8;
@@ -30,6 +30,10 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// Table elements a slot of the pool has room for.
     pub pool_table_elements: usize,
+    /// Core instances of one component.
+    pub max_instances: usize,
+    /// Bytes one host call may move, in either direction.
+    pub max_host_call_bytes: usize,
 }
 
 impl Default for Options {
@@ -47,14 +51,36 @@ impl Default for Options {
             max_memory: 1024 * MIB,
             cache_dir: None,
             pool_table_elements: 20_000,
+            max_instances: 10_000,
+            max_host_call_bytes: 128 * MIB,
         }
     }
+}
+
+/// Proposals that are refused at load, whatever Wasmtime's defaults are, since each is a way around
+/// the bounds of a run. Several memories in one module stay: the code between two components needs
+/// them, and every memory takes from the same budget.
+fn refused() -> WasmFeatures {
+    // A shared memory belongs to no store, so no limiter is asked when it grows.
+    let shared = WasmFeatures::THREADS | WasmFeatures::SHARED_EVERYTHING_THREADS;
+    // The pool reserves 4 GiB of address space for a memory and relies on its end; no component can
+    // hand a 64-bit memory to the host anyway.
+    let wide = WasmFeatures::MEMORY64 | WasmFeatures::CM64;
+    // A memory that ends within a page cannot end at a guard page.
+    let pages = WasmFeatures::CUSTOM_PAGE_SIZES;
+    // Objects and exceptions live in a heap of their own, which the collector that is built in never
+    // makes smaller.
+    let heap = WasmFeatures::GC | WasmFeatures::GC_TYPES | WasmFeatures::CM_GC;
+    let heap = heap | WasmFeatures::EXCEPTIONS | WasmFeatures::FUNCTION_REFERENCES;
+    // Stacks of a guest's own are not counted at all.
+    shared | wide | pages | heap | WasmFeatures::STACK_SWITCHING
 }
 
 /// Settings that decide about compiled code; equal for both engines, so they share the disk cache.
 fn common() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true).concurrency_support(false).consume_fuel(true).epoch_interruption(true);
+    config.wasm_features(refused(), false);
     config
 }
 

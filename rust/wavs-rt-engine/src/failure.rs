@@ -37,13 +37,15 @@ pub struct Failure {
 
 /// A guest controls parts of messages (symbol names, error texts), so their size is bounded.
 const MAX_MESSAGE: usize = 16 * 1024;
+/// What a guest itself gives as its error, which goes to the node's log and status.
+const MAX_RESULT: usize = 64 * 1024;
 
 impl Failure {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         let mut message = message.into();
-        // The guest's own result is data, not a report of ours.
-        if status != Status::ExecResult && message.len() > MAX_MESSAGE {
-            let mut end = MAX_MESSAGE;
+        let most = if status == Status::ExecResult { MAX_RESULT } else { MAX_MESSAGE };
+        if message.len() > most {
+            let mut end = most;
             while !message.is_char_boundary(end) {
                 end -= 1;
             }

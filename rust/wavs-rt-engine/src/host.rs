@@ -68,6 +68,9 @@ pub trait HostCallbacks: Send + Sync {
     ) -> Result<CasAnswer, KvError>;
 }
 
+/// What the shortest line takes from its budget: the node's log adds names and times to each.
+const MIN_LINE: usize = 64;
+
 /// One run's door to the node.
 pub struct HostPort {
     callbacks: Arc<dyn HostCallbacks>,
@@ -97,7 +100,7 @@ impl HostPort {
 
     /// A line within a budget; what exceeds it is cut, and the first cut is announced.
     pub fn line(&self, budget: &Budget, level: LogLevel, source: LogSource, text: &str) {
-        let granted = budget.take(text.len().max(1));
+        let granted = budget.take(text.len().max(MIN_LINE));
         if granted.bytes > 0 {
             let end = text.floor_char_boundary(granted.bytes);
             self.callbacks.log(&self.origin, level, source, &text[..end]);

@@ -14,6 +14,12 @@ pub struct Bucket {
     name: String,
 }
 
+impl Bucket {
+    fn bytes(&self) -> usize {
+        self.name.len()
+    }
+}
+
 /// A key and the value it had when the handle was made.
 pub struct Cas {
     bucket: String,
@@ -21,11 +27,21 @@ pub struct Cas {
     seen: Option<Vec<u8>>,
 }
 
+impl Cas {
+    fn bytes(&self) -> usize {
+        self.bucket.len() + self.key.len() + self.seen.as_ref().map_or(0, Vec::len)
+    }
+}
+
 type Answer<T> = Result<Result<T, Error>>;
 
 /// Handles beyond the table's capacity are the guest's problem, not a trap.
 fn no_handle(error: &wasmtime::component::ResourceTableError) -> Error {
     Error::Other(error.to_string())
+}
+
+fn too_much(limit: usize) -> Error {
+    Error::Other(format!("the values are more than {limit} bytes together; ask for fewer keys at once"))
 }
 
 impl RunState {
@@ -37,16 +53,29 @@ impl RunState {
         }
     }
 
+    /// What handles keep counts towards the memory of the run, or a guest could fill the host's.
+    fn hold(&mut self, bytes: usize) -> std::result::Result<(), Error> {
+        let text = "the open handles keep more than the memory limit of the run";
+        if self.limits.hold(bytes) { Ok(()) } else { Err(Error::Other(text.into())) }
+    }
+
+    fn new_bucket(&mut self, name: String) -> std::result::Result<Resource<Bucket>, Error> {
+        let bucket = Bucket { name };
+        self.hold(bucket.bytes())?;
+        self.table.push(bucket).map_err(|error| no_handle(&error))
+    }
+
     fn new_cas(&mut self, bucket: String, key: String) -> std::result::Result<Resource<Cas>, Error> {
         let seen = self.port.kv_get(&bucket, &key)?;
-        self.table.push(Cas { bucket, key, seen }).map_err(|error| no_handle(&error))
+        let cas = Cas { bucket, key, seen };
+        self.hold(cas.bytes())?;
+        self.table.push(cas).map_err(|error| no_handle(&error))
     }
 }
 
 impl store::Host for RunState {
     fn open(&mut self, identifier: String) -> Answer<Resource<Bucket>> {
-        let pushed = self.table.push(Bucket { name: identifier });
-        Ok(pushed.map_err(|error| no_handle(&error)))
+        Ok(self.new_bucket(identifier))
     }
 }
 
@@ -73,7 +102,8 @@ impl store::HostBucket for RunState {
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> Result<()> {
-        self.table.delete(bucket)?;
+        let bucket = self.table.delete(bucket)?;
+        self.limits.give_back(bucket.bytes());
         Ok(())
     }
 }
@@ -90,7 +120,9 @@ impl atomics::Host for RunState {
         value: Vec<u8>,
     ) -> Result<std::result::Result<(), atomics::CasError>> {
         // The handle is consumed whatever happens.
-        let Cas { bucket, key, seen } = self.table.delete(cas)?;
+        let cas = self.table.delete(cas)?;
+        self.limits.give_back(cas.bytes());
+        let Cas { bucket, key, seen } = cas;
         Ok(match self.port.kv_cas(&bucket, &key, seen.as_deref(), &value) {
             Ok(CasAnswer::Stored) => Ok(()),
             Ok(CasAnswer::Changed) => Err(match self.new_cas(bucket, key) {
@@ -115,7 +147,8 @@ impl atomics::HostCas for RunState {
     }
 
     fn drop(&mut self, cas: Resource<Cas>) -> Result<()> {
-        self.table.delete(cas)?;
+        let cas = self.table.delete(cas)?;
+        self.limits.give_back(cas.bytes());
         Ok(())
     }
 }
@@ -126,9 +159,13 @@ impl batch::Host for RunState {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Answer<Vec<Option<(String, Vec<u8>)>>> {
+        let mut left = self.host_call_bytes;
         Ok(self.bucket(&bucket).and_then(|bucket| {
             let one = |key: String| {
                 let value = self.port.kv_get(bucket, &key)?;
+                // One stored value, asked for a thousand times in one call, is a thousand copies.
+                let bytes = value.as_ref().map_or(0, Vec::len);
+                left = left.checked_sub(bytes).ok_or_else(|| too_much(self.host_call_bytes))?;
                 Ok(value.map(|value| (key, value)))
             };
             keys.into_iter().map(one).collect()

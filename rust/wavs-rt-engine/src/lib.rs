@@ -24,6 +24,7 @@ mod inflight;
 mod keyvalue;
 mod record;
 mod run;
+mod shape;
 mod state;
 mod stdio;
 mod tape;

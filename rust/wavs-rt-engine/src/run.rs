@@ -37,8 +37,6 @@ use crate::worlds::{Export, Linked};
 const SLICE: u64 = 10;
 /// Longer limits mean no limit; timers cannot count further.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-/// Bytes one host call may move into the host.
-const HOSTCALL_BYTES: usize = 128 << 20;
 /// How much more than standard output `host.log` may write.
 const LOG_FACTOR: usize = 16;
 
@@ -192,7 +190,7 @@ fn prepare(
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
     let state = RunState {
-        wasi: wasi(&request, &streams, &port, &ground.egress, taping)?,
+        wasi: wasi(options, &request, &streams, &port, &ground.egress, taping)?,
         http_fields: WasiHttpCtx::new(),
         http: Http::new(
             Arc::clone(&ground.egress),
@@ -202,7 +200,8 @@ fn prepare(
         ),
         tls: WasiTlsCtxBuilder::new().provider(Box::new(Tls { egress: Arc::clone(&ground.egress) })).build(),
         table,
-        limits: Limits::new(memory, options.max_table_elements),
+        limits: Limits::new(memory, options.max_table_elements, options.max_instances),
+        host_call_bytes: options.max_host_call_bytes,
         port,
         service: request.service,
         workflow_id: request.workflow_id,
@@ -211,7 +210,7 @@ fn prepare(
     };
     let mut store = Store::new(&ready.engine, state);
     store.limiter(|state| &mut state.limits);
-    store.set_hostcall_fuel(HOSTCALL_BYTES);
+    store.set_hostcall_fuel(options.max_host_call_bytes);
     store.set_max_component_handles(options.max_handles);
     let internal = |error| Failure::from_error(Status::Internal, &error);
     store.set_fuel(request.fuel).map_err(internal)?;
@@ -234,6 +233,7 @@ fn slice(deadline: Option<Instant>) -> u64 {
 }
 
 fn wasi(
+    options: &Options,
     request: &RunRequest,
     streams: &[Capture; 2],
     port: &Arc<HostPort>,
@@ -243,7 +243,7 @@ fn wasi(
     let [stdout, stderr] = streams;
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).stderr(stderr.clone());
-    builder.envs(&request.env);
+    builder.envs(&request.env).max_random_size(options.max_host_call_bytes as u64);
     builder.allow_tcp(request.raw_sockets).allow_udp(request.raw_sockets);
     builder.allow_ip_name_lookup(request.dns);
     if request.raw_sockets {

@@ -45,6 +45,7 @@ pub struct RunState {
     pub tls: WasiTlsCtx,
     pub table: ResourceTable,
     pub limits: Limits,
+    pub host_call_bytes: usize,
     pub port: Arc<HostPort>,
     pub service: Option<ServiceSnapshot>,
     pub workflow_id: String,
@@ -70,15 +71,29 @@ impl WasiTlsView for RunState {
     }
 }
 
-/// Bounds over all memories and tables of a run together.
+/// Memories of one run. On the on-demand engine each takes 4 GiB of address space and two of the
+/// process's mappings, of which the kernel gives some 65,000.
+const MAX_MEMORIES: usize = 64;
+
+/// Bounds over all memories and tables of a run together, and over what its handles keep on the host.
 pub struct Limits {
     memory_left: usize,
     table_left: usize,
+    instances: usize,
 }
 
 impl Limits {
-    pub fn new(memory_bytes: usize, table_elements: usize) -> Self {
-        Self { memory_left: memory_bytes, table_left: table_elements }
+    pub fn new(memory_bytes: usize, table_elements: usize, instances: usize) -> Self {
+        Self { memory_left: memory_bytes, table_left: table_elements, instances }
+    }
+
+    /// Counts bytes that a handle keeps on the host; false when the run has none left.
+    pub fn hold(&mut self, bytes: usize) -> bool {
+        grow(&mut self.memory_left, 0, bytes)
+    }
+
+    pub fn give_back(&mut self, bytes: usize) {
+        self.memory_left += bytes;
     }
 }
 
@@ -109,5 +124,13 @@ impl ResourceLimiter for Limits {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(maximum.is_none_or(|max| desired <= max) && grow(&mut self.table_left, current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
     }
 }

@@ -172,6 +172,10 @@ pub struct wavs_rt_options {
     pub max_memory_bytes: u64,
     /// Directory of compiled code; empty = none is kept on disk.
     pub cache_dir: wavs_rt_slice,
+    /// Core instances of one component; 0 = 10000.
+    pub max_instances: u32,
+    /// Bytes one host call may move, in either direction; 0 = 128 MiB.
+    pub max_host_call_bytes: u64,
 }
 
 /// Where guests may connect to, through wasi:http and wasi:sockets alike; a manifest cannot change it.

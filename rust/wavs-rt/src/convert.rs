@@ -108,6 +108,7 @@ pub unsafe fn options(from: &wavs_rt_options) -> Result<Options, Failure> {
     let max_in_flight = or(from.max_in_flight as usize, base.max_in_flight);
     let roomy = base.pool_slots.max(u32::try_from(max_in_flight).unwrap_or(u32::MAX));
     let max_memory = usize::try_from(from.max_memory_bytes).unwrap_or(usize::MAX);
+    let max_host_call = usize::try_from(from.max_host_call_bytes).unwrap_or(usize::MAX);
     if max_memory as u64 > 4 << 30 {
         return Err(invalid("max_memory_bytes is more than 4 GiB"));
     }
@@ -124,6 +125,8 @@ pub unsafe fn options(from: &wavs_rt_options) -> Result<Options, Failure> {
         // SAFETY: readable, says the caller.
         cache_dir: unsafe { path(&from.cache_dir) },
         pool_table_elements: base.pool_table_elements,
+        max_instances: or(from.max_instances as usize, base.max_instances),
+        max_host_call_bytes: or(max_host_call, base.max_host_call_bytes),
     })
 }
 

@@ -48,6 +48,16 @@ TEST(check_responses, of_equal_salts_the_first_stays) {
     EXPECT_EQ(checked.value().dropped, 1U);
 }
 
+TEST(check_responses, their_number_has_a_limit) {
+    const Limits limits{.responses = 1};
+    EXPECT_TRUE(check_responses({response("a", "1")}, limits, Submits::No).has_value());
+    const auto failed =
+        check_responses({response("a", "1"), response("b", "2")}, limits, Submits::No);
+    EXPECT_EQ(failed.error().code(), base::ErrorCode("too_many_responses"));
+    EXPECT_EQ(failed.error().kind(), base::ErrorKind::Guest);
+    EXPECT_THAT(failed.error().message(), HasSubstr("gave 2 responses, the limit is 1"));
+}
+
 TEST(check_responses, payloads_have_a_limit_by_destination) {
     const Limits limits{.payload_bytes = 10, .submitted_payload_bytes = 5};
     const std::string six(6, 'x');

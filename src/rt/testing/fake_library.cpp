@@ -41,7 +41,9 @@ wavs_rt_engine* engine_new(const wavs_rt_options* options, const wavs_rt_callbac
                       .max_handles = options->max_handles,
                       .stdio_cap_bytes = options->stdio_cap_bytes,
                       .max_memory_bytes = options->max_memory_bytes,
-                      .cache_dir = std::string(base::as_text(view_of(options->cache_dir)))};
+                      .cache_dir = std::string(base::as_text(view_of(options->cache_dir))),
+                      .max_instances = options->max_instances,
+                      .max_host_call_bytes = options->max_host_call_bytes};
     return reinterpret_cast<wavs_rt_engine*>(&fake);
 }
 

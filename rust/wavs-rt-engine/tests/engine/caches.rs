@@ -169,3 +169,77 @@ fn what_does_not_fit() {
     assert_eq!(newer.status, Status::NeedsNewerNode, "{newer}");
     assert!(newer.message.contains("2.7.0") && newer.message.contains("2.6"), "{newer}");
 }
+
+fn leb(mut value: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value > 0x7f {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
+fn section(id: u8, body: &[u8]) -> Vec<u8> {
+    [&[id][..], &leb(body.len()), body].concat()
+}
+
+#[test]
+fn proposals_that_get_around_the_limits_are_refused() {
+    let bed = Bed::new(Options::default());
+    let refused = |section_of_module: Vec<u8>, words: &str| {
+        let module = [b"\0asm\x01\0\0\0".to_vec(), section_of_module].concat();
+        let failure = bed.load_bytes([component(None), section(1, &module)].concat(), World::Operator);
+        let failure = failure.err().unwrap();
+        assert_eq!(failure.status, Status::Compile, "{failure}");
+        assert!(failure.message.contains(words), "{failure}");
+    };
+    refused(section(5, &[1, 3, 1, 1]), "threads");
+    refused(section(5, &[1, 4, 1]), "memory64");
+    refused(section(5, &[1, 8, 1, 0]), "custom page sizes");
+    refused(section(1, &[1, 0x5f, 0]), "gc");
+    refused([section(1, &[1, 0x60, 0, 0]), section(13, &[1, 0, 0])].concat(), "exceptions");
+}
+
+/// Six levels of which each makes a hundred of the one below: 300 bytes, 10^12 core instances.
+#[test]
+fn what_unfolds_to_too_much_is_refused_before_the_compiler_sees_it() {
+    let bed = Bed::new(Options { max_instances: 50, ..Options::default() });
+    let one = [component(None), section(1, b"\0asm\x01\0\0\0"), section(2, &[1, 0, 0, 0])].concat();
+    let hundred = [leb(100), [0, 0, 0].repeat(100)].concat();
+    let bomb =
+        (0..6).fold(one, |inner, _| [component(None), section(4, &inner), section(5, &hundred)].concat());
+    let failure = bed.load_bytes(bomb, World::Operator).err().unwrap();
+    assert_eq!(failure.status, Status::Compile);
+    assert!(failure.message.contains("1000000000000 core instances, this node allows 50"), "{failure}");
+}
+
+/// The reader of types calls itself for every type within a type.
+#[test]
+fn types_nested_without_end_are_refused() {
+    let bed = Bed::new(Options::default());
+    let load = |depth| {
+        let types = [vec![1], [0x41, 1, 1].repeat(depth), vec![0x41, 0]].concat();
+        let bytes = [component(None), section(7, &types)].concat();
+        bed.load_bytes(bytes, World::Operator).err().unwrap()
+    };
+    let failure = load(200_000);
+    assert_eq!(failure.status, Status::Compile);
+    assert!(failure.message.contains("nested too deep"), "{failure}");
+    // As many as pass are no harm.
+    assert_eq!(load(490).status, Status::Instantiate);
+}
+
+/// A function as large as one may be, nothing but blocks in blocks.
+#[test]
+fn deep_blocks_are_no_harm() {
+    let bed = Bed::new(Options::default());
+    let depth = 1_000_000;
+    let code = [vec![0], [2, 0x40].repeat(depth), vec![0x0b; depth + 1]].concat();
+    let body = section(10, &[&[1][..], &leb(code.len()), &code].concat());
+    let module =
+        [b"\0asm\x01\0\0\0".to_vec(), section(1, &[1, 0x60, 0, 0]), section(3, &[1, 0]), body].concat();
+    let bytes = [component(None), section(1, &module)].concat();
+    let failure = bed.load_bytes(bytes, World::Operator).err().unwrap();
+    assert_eq!(failure.status, Status::Instantiate, "{failure}");
+}

@@ -100,3 +100,19 @@ fn pages_of_keys() {
         r#"{"list_keys":{"keys":["k00","k01","k02"],"cursor":"k03"}}"#,
     );
 }
+
+/// The component keeps or asks for more and more of one stored value of 512 KiB.
+#[test]
+fn the_host_keeps_no_more_for_a_run_than_its_memory_limit() {
+    let bed = Bed::new(Options { max_host_call_bytes: 8 << 20, max_memory: 32 << 20, ..Options::default() });
+    let hostile = bed.operator("hostile");
+    let says = |command: &str, words: &str| {
+        let failure = bed.text(text_request(hostile, command)).unwrap_err();
+        assert_eq!(failure.status, Status::ExecResult, "{failure}");
+        assert!(failure.message.contains(words), "{failure}");
+    };
+    says("kv-copies:1000", "more than 8388608 bytes together");
+    says("kv-cas", "more than the memory limit of the run");
+    says("leak-buckets:1000000", "more than the memory limit of the run");
+    assert_eq!(bed.text(text_request(hostile, "kv-copies:10")).unwrap(), "got them");
+}

@@ -138,6 +138,24 @@ fn output_is_capped() {
 }
 
 #[test]
+fn short_lines_are_capped_too() {
+    let bed = Bed::new(Options { stdio_cap: 640, ..Options::default() });
+    let hostile = bed.operator("hostile");
+    let run = RunRequest { time_ms: 200, ..text_request(hostile, "flood-log:0") };
+    assert_eq!(bed.text(run).unwrap_err().status, Status::OutOfTime);
+    let lines = bed.node.lines.lock().unwrap();
+    assert_eq!(lines.iter().filter(|line| line.1 == LogSource::Host).count(), 160);
+}
+
+#[test]
+fn an_error_of_the_guest_has_an_end() {
+    let bed = Bed::new(Options::default());
+    let hostile = bed.operator("hostile");
+    let failure = bed.text(text_request(hostile, "huge-error:1000000")).unwrap_err();
+    assert_eq!((failure.status, failure.message.len()), (Status::ExecResult, (64 << 10) + 4));
+}
+
+#[test]
 fn traps_and_exits() {
     let bed = Bed::new(Options::default());
     let probe = bed.operator("probe");

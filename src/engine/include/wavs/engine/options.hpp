@@ -31,11 +31,17 @@ struct Limits {
     std::uint64_t memory_bytes = 1ULL << 30;
     std::uint32_t table_elements = 20'000;
     std::uint32_t handles = 10'000;
+    /// Core instances of a component; more is refused when it is loaded.
+    std::uint32_t instances = 10'000;
+    /// What one call of the host may move, in either direction.
+    std::uint64_t host_call_bytes = 128ULL << 20;
     /// Standard output and error of one run.
     std::uint32_t log_bytes = 64U << 10;
     std::uint64_t payload_bytes = 10ULL << 20;
     /// Of a response that other operators have to get; what fits into their messages.
     std::uint64_t submitted_payload_bytes = 2ULL << 20;
+    /// Of one run; each may become a signed result of its own.
+    std::size_t responses = 10'000;
     std::uint64_t kv_bytes_per_service = 64ULL << 20;
 };
 

@@ -31,6 +31,8 @@ struct EngineOptions {
     std::uint64_t max_memory_bytes = 0;
     /// Compiled code; empty: none is kept on disk.
     std::filesystem::path cache_dir;
+    std::uint32_t max_instances = 0;
+    std::uint64_t max_host_call_bytes = 0;
 };
 
 /// Where guests may connect to, through wasi:http and wasi:sockets alike. A manifest grants hosts
