@@ -183,7 +183,7 @@ protected:
         ASSERT_TRUE(run(services_->load()).has_value());
         EXPECT_EQ(log_.count("a stored service is not running"), 0U)
             << ::testing::PrintToString(log_.lines());
-        ASSERT_TRUE(run(dispatcher_->start({crashed_})).has_value());
+        ASSERT_TRUE(run(dispatcher_->start(crashed_)).has_value());
         group_->spawn("batches", loop(dispatcher_->run_batches()));
         settle();
     }
@@ -259,7 +259,7 @@ protected:
         return disk_;
     }
     FakeNode node_;
-    types::EventId crashed_;  // the event that ran when the process ended
+    std::vector<types::EventId> crashed_;  // what ran when the process ended
     types::ServiceManager manager_ = types::EvmManager{types::ChainKey::parse("evm:1").value(), {}};
     async::Channel<types::TriggerBatch> batches_{context_.get_executor(), "batches", 10};
     std::unique_ptr<Journal> journal_;
@@ -330,7 +330,7 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
     deliver({action(1)});
     const auto done = node_.submitted.size();
     build();
-    crashed_ = event(pending).default_event_id;
+    crashed_ = {event(pending).default_event_id};
     start();
     settle();
     // The result that was handed over before is not final, so it is handed over again, and the

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+
 namespace wavs::engine {
 namespace {
 
@@ -297,7 +299,10 @@ TEST_F(RealEngineDeathTest, a_fault_in_a_host_call_is_a_strike_of_the_guest_that
     const auto crash = [this] {
         (void)use("probe");
         telemetry::set_log_sink([](const telemetry::Record& record) {
-            if (record.target == "component") {
+            const auto of_the_call = [](const telemetry::Field& field) {
+                return field.key == "stream" && field.value == "log";
+            };
+            if (std::any_of(record.fields.begin(), record.fields.end(), of_the_call)) {
                 touch_what_is_not_there();
             }
         });
