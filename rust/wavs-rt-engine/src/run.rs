@@ -31,6 +31,9 @@ use crate::worlds::{Export, Linked};
 const SLICE: u64 = 10;
 /// Longer limits mean no limit; timers cannot count further.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+/// Random bytes of one call. They are made one by one on the guest thread, which nobody else gets
+/// meanwhile.
+const RANDOM_BYTES: u64 = 1 << 20;
 /// How much more than standard output `host.log` may write.
 const LOG_FACTOR: usize = 16;
 
@@ -153,7 +156,7 @@ fn prepare(
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
     let state = RunState {
-        wasi: wasi(options, &request, &streams)?,
+        wasi: wasi(&request, &streams)?,
         table,
         limits: Limits::new(memory, options.max_table_elements, options.max_instances),
         host_call_bytes: options.max_host_call_bytes,
@@ -187,11 +190,11 @@ fn slice(deadline: Option<Instant>) -> u64 {
     epochs.min(SLICE)
 }
 
-fn wasi(options: &Options, request: &RunRequest, streams: &[Capture; 2]) -> Result<WasiCtx, Failure> {
+fn wasi(request: &RunRequest, streams: &[Capture; 2]) -> Result<WasiCtx, Failure> {
     let [stdout, stderr] = streams;
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).stderr(stderr.clone());
-    builder.envs(&request.env).max_random_size(options.max_host_call_bytes as u64);
+    builder.envs(&request.env).max_random_size(RANDOM_BYTES);
     builder.allow_tcp(request.raw_sockets).allow_udp(request.raw_sockets);
     builder.allow_ip_name_lookup(request.dns);
     if request.raw_sockets {
