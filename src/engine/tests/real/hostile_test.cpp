@@ -54,7 +54,7 @@ struct Case {
 };
 
 // How a test says which case it is.
-void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+std::ostream& operator<<(std::ostream& out, const Case& one) { return out << one.name; }
 
 void fuel(types::Component& component) { component.fuel_limit = 50'000'000; }
 void files(types::Component& component) { component.permissions.file_system = true; }
