@@ -345,6 +345,11 @@ async::Flow<base::Result<Actions>> Engine::Impl::aggregate(rt::Export entry, Agg
         co_return prefixed(std::move(ran).error(), entry);
     }
     auto actions = read_actions(ran.value().output);
+    if (actions.has_value()) {
+        if (auto checked = check_actions(actions.value(), options.limits); !checked.has_value()) {
+            actions = std::move(checked).error();
+        }
+    }
     if (!actions.has_value()) {
         count_failure(*setup, actions.error());
     }

@@ -59,4 +59,15 @@ base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> 
     return out;
 }
 
+base::Result<void> check_actions(const std::vector<types::AggregatorAction>& actions,
+                                 const Limits& limits) {
+    if (actions.size() > limits.actions) {
+        return base::Error(
+            base::ErrorKind::Guest, "too_many_actions",
+            fmt::format("the run gave {} actions, the limit is {}", actions.size(), limits.actions),
+            "ask for fewer timers and submissions at once");
+    }
+    return base::ok();
+}
+
 }  // namespace wavs::engine

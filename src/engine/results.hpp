@@ -2,6 +2,7 @@
 #pragma once
 
 #include "wavs/engine/options.hpp"
+#include "wavs/types/aggregator_action.hpp"
 #include "wavs/types/response.hpp"
 
 #include <cstddef>
@@ -19,8 +20,12 @@ struct CheckedResponses {
 enum class Submits : std::uint8_t { No, Yes };
 
 /// The rules for what an operator component may answer. Errors: `missing_event_id_salt`,
-/// `payload_too_large` (Guest); then no response counts.
+/// `payload_too_large`, `too_many_responses` (Guest); then no response counts.
 base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> responses,
                                                const Limits& limits, Submits submits);
+
+/// The same for an aggregator component: `too_many_actions` (Guest).
+base::Result<void> check_actions(const std::vector<types::AggregatorAction>& actions,
+                                 const Limits& limits);
 
 }  // namespace wavs::engine

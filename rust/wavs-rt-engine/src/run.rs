@@ -37,6 +37,9 @@ use crate::worlds::{Export, Linked};
 const SLICE: u64 = 10;
 /// Longer limits mean no limit; timers cannot count further.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+/// Random bytes of one call. They are made one by one on the guest thread, which nobody else gets
+/// meanwhile.
+const RANDOM_BYTES: u64 = 1 << 20;
 /// How much more than standard output `host.log` may write.
 const LOG_FACTOR: usize = 16;
 
@@ -190,7 +193,7 @@ fn prepare(
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
     let state = RunState {
-        wasi: wasi(options, &request, &streams, &port, &ground.egress, taping)?,
+        wasi: wasi(&request, &streams, &port, &ground.egress, taping)?,
         http_fields: WasiHttpCtx::new(),
         http: Http::new(
             Arc::clone(&ground.egress),
@@ -233,7 +236,6 @@ fn slice(deadline: Option<Instant>) -> u64 {
 }
 
 fn wasi(
-    options: &Options,
     request: &RunRequest,
     streams: &[Capture; 2],
     port: &Arc<HostPort>,
@@ -243,7 +245,7 @@ fn wasi(
     let [stdout, stderr] = streams;
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).stderr(stderr.clone());
-    builder.envs(&request.env).max_random_size(options.max_host_call_bytes as u64);
+    builder.envs(&request.env).max_random_size(RANDOM_BYTES);
     builder.allow_tcp(request.raw_sockets).allow_udp(request.raw_sockets);
     builder.allow_ip_name_lookup(request.dns);
     if request.raw_sockets {

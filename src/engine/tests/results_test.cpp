@@ -58,6 +58,16 @@ TEST(check_responses, their_number_has_a_limit) {
     EXPECT_THAT(failed.error().message(), HasSubstr("gave 2 responses, the limit is 1"));
 }
 
+TEST(check_actions, their_number_has_a_limit) {
+    const Limits limits{.actions = 1};
+    EXPECT_TRUE(check_actions({types::TimerAction{.delay_secs = 1}}, limits).has_value());
+    const auto failed = check_actions(
+        {types::TimerAction{.delay_secs = 1}, types::TimerAction{.delay_secs = 2}}, limits);
+    EXPECT_EQ(failed.error().code(), base::ErrorCode("too_many_actions"));
+    EXPECT_EQ(failed.error().kind(), base::ErrorKind::Guest);
+    EXPECT_THAT(failed.error().message(), HasSubstr("gave 2 actions, the limit is 1"));
+}
+
 TEST(check_responses, payloads_have_a_limit_by_destination) {
     const Limits limits{.payload_bytes = 10, .submitted_payload_bytes = 5};
     const std::string six(6, 'x');

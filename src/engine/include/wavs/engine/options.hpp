@@ -42,6 +42,8 @@ struct Limits {
     std::uint64_t submitted_payload_bytes = 2ULL << 20;
     /// Of one run; each may become a signed result of its own.
     std::size_t responses = 10'000;
+    /// Of one run of an aggregator component; each may become a timer or a transaction.
+    std::size_t actions = 1'000;
     std::uint64_t kv_bytes_per_service = 64ULL << 20;
 };
 
