@@ -252,6 +252,8 @@ typedef struct wavs_rt_options {
     uint32_t max_instances;
     // Bytes one host call may move, in either direction; 0 = 128 MiB.
     uint64_t max_host_call_bytes;
+    // Bytes the files of a service may be; 0 = no bound.
+    uint64_t fs_quota_bytes;
 } wavs_rt_options;
 
 // Which run a callback speaks for. Valid during the call.

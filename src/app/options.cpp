@@ -44,6 +44,7 @@ engine::Options engine_options(const config::Config& config,
     options.limits.table_elements = static_cast<std::uint32_t>(config.engine.max_table_elements);
     options.limits.handles = static_cast<std::uint32_t>(config.engine.max_resources);
     options.limits.instances = static_cast<std::uint32_t>(config.engine.max_instances);
+    options.limits.fs_bytes_per_service = config.engine.fs_quota_bytes;
     options.limits.host_call_bytes = config.engine.max_host_call_bytes;
     options.limits.log_bytes = static_cast<std::uint32_t>(config.engine.max_log_bytes);
     options.limits.payload_bytes = config.engine.max_payload_bytes;

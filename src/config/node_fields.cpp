@@ -125,7 +125,7 @@ void add_engine(Fields<C>& out) {
     add("engine.max_payload_bytes", &E::max_payload_bytes, "most bytes of a result",
         check_not_zero);
     add("engine.kv_quota_bytes", &E::kv_quota_bytes, "key-value storage of a service");
-    later("engine.fs_quota_bytes", &E::fs_quota_bytes, "files of a service");
+    add("engine.fs_quota_bytes", &E::fs_quota_bytes, "files of a service; 0 = no bound");
     add("engine.max_runs", &E::max_runs, "runs in flight", check_not_zero_32);
     add("engine.max_runs_per_service", &E::max_runs_per_service, "runs in flight of one service",
         check_not_zero_32);

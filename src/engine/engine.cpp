@@ -128,7 +128,8 @@ rt::EngineOptions library_options(const Options& options) {
             .max_memory_bytes = options.limits.memory_bytes,
             .cache_dir = options.data / "cwasm",
             .max_instances = options.limits.instances,
-            .max_host_call_bytes = options.limits.host_call_bytes};
+            .max_host_call_bytes = options.limits.host_call_bytes,
+            .fs_quota_bytes = options.limits.fs_bytes_per_service};
 }
 
 base::Result<void> files_result(const std::filesystem::path& directory,

@@ -18,7 +18,7 @@ namespace {
 static_assert(sizeof(void*) == 8, "the layout below is for 64-bit platforms");
 static_assert(sizeof(wavs_rt_buf) == 24);
 static_assert(sizeof(wavs_rt_slice) == 16);
-static_assert(sizeof(wavs_rt_options) == 72);
+static_assert(sizeof(wavs_rt_options) == 80);
 static_assert(sizeof(wavs_rt_origin) == 104);
 static_assert(sizeof(wavs_rt_callbacks) == 88);
 static_assert(sizeof(wavs_rt_error) == 32);
@@ -203,7 +203,8 @@ base::Result<std::unique_ptr<Engine>> Engine::create(const Library& library,
                                      .max_memory_bytes = options.max_memory_bytes,
                                      .cache_dir = slice_of(cache_dir),
                                      .max_instances = options.max_instances,
-                                     .max_host_call_bytes = options.max_host_call_bytes};
+                                     .max_host_call_bytes = options.max_host_call_bytes,
+                                     .fs_quota_bytes = options.fs_quota_bytes};
     auto handle = std::make_unique<EngineHandle>(EngineHandle{.library = library, .host = host});
     const auto callbacks = make_callbacks(*handle);
     wavs_rt_error error{};

@@ -34,6 +34,8 @@ pub struct Options {
     pub max_instances: usize,
     /// Bytes one host call may move, in either direction.
     pub max_host_call_bytes: usize,
+    /// Bytes of files a service may have; 0: no bound.
+    pub fs_quota: u64,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
             pool_table_elements: 20_000,
             max_instances: 10_000,
             max_host_call_bytes: 128 * MIB,
+            fs_quota: 0,
         }
     }
 }

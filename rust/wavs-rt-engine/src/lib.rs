@@ -13,6 +13,7 @@ mod engine;
 mod engine_config;
 mod epoch;
 mod failure;
+mod files;
 pub mod flat;
 mod flat_types;
 mod guest_mark;

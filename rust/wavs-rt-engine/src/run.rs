@@ -22,6 +22,7 @@ use crate::egress::Egress;
 use crate::engine_config::Options;
 use crate::epoch::TICK;
 use crate::failure::{Failure, Status};
+use crate::files::Quota;
 use crate::flat::{self, Reader};
 use crate::guest_mark::{GuestMark, marked};
 use crate::host::{HostCallbacks, HostPort, LogSource, Origin};
@@ -130,6 +131,12 @@ pub async fn execute(
         Ok(input) => input,
         Err(failure) => return failure.into(),
     };
+    let quota = Quota::of(ground.options.fs_quota, request.data_dir.as_ref());
+    if let Some(quota) = &quota
+        && quota.exceeded().await
+    {
+        return quota.failure().into();
+    }
     let (fuel, limit) = (request.fuel, request.time_ms);
     let mark =
         GuestMark { digest: request.digest, service_id: request.service_id, event_id: request.event_id };
@@ -140,7 +147,7 @@ pub async fn execute(
         Err(failure) => return failure.into(),
     };
     let call = marked(mark, call(&mut store, &ready.linked, input));
-    let result = race(call, deadline, limit, stop).await;
+    let result = race(call, deadline, limit, stop, quota.as_ref()).await;
     // Wherever a limit struck, its message names it.
     let result = result.map_err(|failure| match failure.status {
         Status::OutOfTime => out_of_time(limit),
@@ -343,9 +350,11 @@ async fn race(
     deadline: Option<Instant>,
     limit_ms: u64,
     stop: &Stop,
+    quota: Option<&Quota>,
 ) -> Called {
     let mut call = pin!(call);
     let mut stopped = pin!(stop.asked());
+    let mut full = pin!(quota.map(Quota::watch));
     let mut timer = pin!(deadline.map(|end| tokio::time::sleep_until(end.into())));
     poll_fn(move |context| {
         if let Poll::Ready(result) = call.as_mut().poll(context) {
@@ -353,6 +362,11 @@ async fn race(
         }
         if stopped.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(Failure::new(Status::Cancelled, "the run was cancelled")));
+        }
+        if let (Some(quota), Some(full)) = (quota, full.as_mut().as_pin_mut())
+            && full.poll(context).is_ready()
+        {
+            return Poll::Ready(Err(quota.failure()));
         }
         match timer.as_mut().as_pin_mut().map(|timer| timer.poll(context)) {
             Some(Poll::Ready(())) => Poll::Ready(Err(out_of_time(limit_ms))),

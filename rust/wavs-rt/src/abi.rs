@@ -176,6 +176,8 @@ pub struct wavs_rt_options {
     pub max_instances: u32,
     /// Bytes one host call may move, in either direction; 0 = 128 MiB.
     pub max_host_call_bytes: u64,
+    /// Bytes the files of a service may be; 0 = no bound.
+    pub fs_quota_bytes: u64,
 }
 
 /// Where guests may connect to, through wasi:http and wasi:sockets alike; a manifest cannot change it.

@@ -127,6 +127,7 @@ pub unsafe fn options(from: &wavs_rt_options) -> Result<Options, Failure> {
         pool_table_elements: base.pool_table_elements,
         max_instances: or(from.max_instances as usize, base.max_instances),
         max_host_call_bytes: or(max_host_call, base.max_host_call_bytes),
+        fs_quota: from.fs_quota_bytes,
     })
 }
 

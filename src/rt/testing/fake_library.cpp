@@ -43,7 +43,8 @@ wavs_rt_engine* engine_new(const wavs_rt_options* options, const wavs_rt_callbac
                       .max_memory_bytes = options->max_memory_bytes,
                       .cache_dir = std::string(base::as_text(view_of(options->cache_dir))),
                       .max_instances = options->max_instances,
-                      .max_host_call_bytes = options->max_host_call_bytes};
+                      .max_host_call_bytes = options->max_host_call_bytes,
+                      .fs_quota_bytes = options->fs_quota_bytes};
     return reinterpret_cast<wavs_rt_engine*>(&fake);
 }
 

@@ -121,7 +121,7 @@ TEST_F(RtTest, an_other_interface_version_is_refused_with_both_numbers) {
     const auto made = Engine::create(fake_.library(), {}, host_);
     ASSERT_FALSE(made.has_value());
     EXPECT_EQ(made.error().code(), base::ErrorCode("rt_abi"));
-    EXPECT_THAT(made.error().message(), HasSubstr("version 77, this node needs 1"));
+    EXPECT_THAT(made.error().message(), HasSubstr("version 77, this node needs 2"));
 }
 
 TEST_F(RtTest, options_reach_the_library) {

@@ -271,6 +271,21 @@ Responses kv_fill(const std::string& count) {
     return answer("filled");
 }
 
+/// Files of so many bytes, one after the other until the host says no.
+Responses file_flood(const std::string& bytes) {
+    const std::string content(number(bytes), 'x');
+    for (Number i = 0;; ++i) {
+        std::FILE* file = std::fopen(("flood-" + std::to_string(i)).c_str(), "w");
+        if (file == nullptr) {
+            return Error("cannot open a file");
+        }
+        const auto written = std::fwrite(content.data(), 1, content.size(), file);
+        if (std::fclose(file) != 0 || written != content.size()) {
+            return Error("cannot write a file");
+        }
+    }
+}
+
 Responses kv_list(const std::string&) {
     const auto page = bucket().list(std::nullopt);
     return page ? Responses(answer(std::to_string(page->keys.size()))) : Error(page.error());
@@ -404,6 +419,7 @@ constexpr Command kCommands[] = {
     {"kv-value", kv_value},
     {"kv-bad-key", kv_bad_key},
     {"kv-fill", kv_fill},
+    {"file-flood", file_flood},
     {"kv-list", kv_list},
     {"kv-copies", kv_copies},
     {"kv-cas", kv_cas},

@@ -39,6 +39,7 @@ Options tight_options() {
     options.limits.host_call_bytes = 64 * kMiB;
     options.limits.payload_bytes = kMiB;
     options.limits.kv_bytes_per_service = kMiB;
+    options.limits.fs_bytes_per_service = kMiB;
     return options;
 }
 
@@ -69,7 +70,7 @@ Case guest(std::string_view name, std::string_view command, std::string_view tex
 
 std::vector<Case> processor_and_memory() {
     return {
-        guest("loop_until_no_fuel", "spin", "the fuel is used up", "out_of_fuel", fuel),
+        guest("loop_until_no_fuel", "spin", "of 50000000 is used up", "out_of_fuel", fuel),
         guest("loop_until_no_time", "spin", "the time limit", "out_of_time"),
         guest("sleep", "sleep:3600000000000", "the time limit of 1000 ms", "out_of_time"),
         guest("sleep_longest", "sleep:18446744073709551615", "the time limit", "out_of_time"),
@@ -142,6 +143,10 @@ std::vector<Case> key_value_and_files() {
         guest("kv_key_is_not_utf8", "kv-bad-key", "utf-8"),
         guest("kv_one_value_many_times", "kv-copies:1000", "ask for fewer keys", "exec_result"),
         guest("kv_handles_with_values", "kv-cas", "the memory limit of the run", "exec_result"),
+        guest("file_flood", "file-flood:100000", "more than 1048576 bytes", "component_error",
+              files),
+        guest("file_flood_of_empty_ones", "file-flood:0", "more than 1048576 bytes",
+              "component_error", files),
         guest("file_without_permission", "read:/etc/passwd", "cannot open", "exec_result"),
         guest("own_file_without_permission", "write:f", "cannot open", "exec_result"),
         guest("file_by_absolute_path", "read:/etc/passwd", "cannot open", "exec_result", files),

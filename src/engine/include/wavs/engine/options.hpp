@@ -45,6 +45,7 @@ struct Limits {
     /// Of one run of an aggregator component; each may become a timer or a transaction.
     std::size_t actions = 1'000;
     std::uint64_t kv_bytes_per_service = 64ULL << 20;
+    std::uint64_t fs_bytes_per_service = 1ULL << 30;
 };
 
 /// Which runs are recorded for a replay, and how much of them is kept.

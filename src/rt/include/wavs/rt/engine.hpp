@@ -33,6 +33,7 @@ struct EngineOptions {
     std::filesystem::path cache_dir;
     std::uint32_t max_instances = 0;
     std::uint64_t max_host_call_bytes = 0;
+    std::uint64_t fs_quota_bytes = 0;
 };
 
 /// Where guests may connect to, through wasi:http and wasi:sockets alike. A manifest grants hosts
