@@ -29,8 +29,9 @@ struct Status {
 ///
 /// Error codes of runs, besides those of `rt::Engine`: `unknown_workflow` (NotFound), `queue_full`
 /// (Overloaded), `missing_event_id_salt`, `payload_too_large`, `too_many_responses`,
-/// `too_many_actions`, `convert_aggregator_action` (Guest), `service_files` (Unavailable). A run may be repeated when the kind is Timeout or Unavailable;
-/// the engine itself repeats nothing a guest has begun.
+/// `too_many_actions`, `convert_aggregator_action` (Guest), `service_files` (Unavailable). A run
+/// may be repeated when the kind is Timeout or Unavailable; the engine itself repeats nothing a
+/// guest has begun.
 class Engine {
 public:
     static base::Result<std::unique_ptr<Engine>> create(Options options, Ports ports);
