@@ -8,6 +8,7 @@
 #include "wavs/crypto/keyring.hpp"
 #include "wavs/telemetry/log.hpp"
 
+#include <sys/resource.h>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -80,10 +81,20 @@ int serve_until_signal(config::LoadedNode loaded) {
     return status;
 }
 
+// Sockets and files of components come on top of the node's own.
+void allow_all_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 }  // namespace
 
 int run_node(int argc, const char* const* argv) {
     std::signal(SIGPIPE, SIG_IGN);
+    allow_all_descriptors();
     auto inputs = config::system_inputs(argc, argv);
     inputs.check_credential = [](std::string_view credential) {
         return crypto::check_credential(credential);

@@ -2,11 +2,10 @@
 //! The engine as its users see it: load, run, cancel, shut down.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::components::{Components, LoadOutcome, LoadRequest};
@@ -16,12 +15,10 @@ use crate::epoch::Ticker;
 use crate::failure::{Failure, Status};
 use crate::host::HostCallbacks;
 use crate::inflight::{Completion, InFlight, Ticket};
+use crate::lanes::{Busy, Lanes};
 use crate::record::{self, Record};
 use crate::run::{self, Ground, RunOutcome, RunRequest};
 use crate::taping::Taping;
-
-/// How long threads get to end once all work has completed.
-const THREAD_EXIT: Duration = Duration::from_secs(1);
 
 /// Counters since the start; `running`, `waiting`, `cached`, `on_demand` are of now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +37,8 @@ pub struct Stats {
 }
 
 struct Shared {
-    ground: Ground,
+    ground: Arc<Ground>,
+    lanes: Lanes,
     components: Arc<Components>,
     ticker: Ticker,
     permits: Semaphore,
@@ -53,8 +51,6 @@ struct Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     inflight: Arc<InFlight>,
-    handle: Handle,
-    runtime: Mutex<Option<Runtime>>,
 }
 
 impl Engine {
@@ -64,27 +60,17 @@ impl Engine {
         let internal = |error: std::io::Error| Failure::new(Status::Internal, error.to_string());
         let components = Arc::new(Components::new(&options)?);
         let clock = Arc::clone(&components);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(options.guest_threads.max(1))
-            .thread_name("wavs-guest")
-            .enable_all()
-            .build()
-            .map_err(internal)?;
         let shared = Shared {
             ticker: Ticker::start(move || clock.tick()).map_err(internal)?,
             permits: Semaphore::new(options.max_in_flight),
-            ground: Ground { options, callbacks, egress: Arc::new(Egress::new()?) },
+            lanes: Lanes::new(options.guest_threads).map_err(internal)?,
+            ground: Arc::new(Ground { options, callbacks, egress: Arc::new(Egress::new()?) }),
             components,
             running: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             completed: Default::default(),
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-            inflight: Arc::default(),
-            handle: runtime.handle().clone(),
-            runtime: Mutex::new(Some(runtime)),
-        })
+        Ok(Self { shared: Arc::new(shared), inflight: Arc::default() })
     }
 
     /// Makes a component ready; `done` is called exactly once, here if the engine is closed.
@@ -96,7 +82,7 @@ impl Engine {
         let done = Completion::new(done, || Err(lost()));
         let Some(ticket) = self.inflight.enter() else { return done.tell(Err(closed())) };
         let components = Arc::clone(&self.shared.components);
-        self.handle.spawn(async move {
+        self.shared.lanes.quick().spawn(async move {
             // Moved in this order so that a task that dies tells first and leaves then.
             let (ticket, done) = (ticket, done);
             done.tell(components.load_timed(request).await);
@@ -146,7 +132,7 @@ impl Engine {
         };
         let id = ticket.id;
         let shared = Arc::clone(&self.shared);
-        self.handle.spawn(async move {
+        self.shared.lanes.quick().spawn(async move {
             let (ticket, done) = (ticket, done);
             let (request, taping) = work.begin(&ticket);
             let outcome = shared.run(request, taping, &ticket).await;
@@ -185,10 +171,7 @@ impl Engine {
     /// Refuses new work, gives what runs `grace`, ends the rest; all completions have returned then.
     pub fn shutdown(&self, grace: Duration) {
         self.inflight.close(grace);
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(runtime) = runtime {
-            runtime.shutdown_timeout(THREAD_EXIT);
-        }
+        self.shared.lanes.shutdown();
     }
 }
 
@@ -252,7 +235,10 @@ impl Shared {
             None => return cancelled().into(),
         };
         let _ticking = self.ticker.running();
-        run::execute(&self.ground, &ready, request, taping, &ticket.stop).await
+        let busy = Busy::default();
+        let ground = Arc::clone(&self.ground);
+        let run = run::execute(ground, ready, request, taping, Arc::clone(&ticket.stop), busy.clone());
+        self.lanes.drive(Box::pin(run), busy).await.unwrap_or_else(|| defect().into())
     }
 }
 
@@ -277,11 +263,11 @@ fn cancelled() -> Failure {
 
 /// A task died without an outcome.
 fn lost() -> Failure {
-    if std::thread::panicking() {
-        Failure::new(Status::Panic, "a defect in the engine; its message is on standard error")
-    } else {
-        closed()
-    }
+    if std::thread::panicking() { defect() } else { closed() }
+}
+
+fn defect() -> Failure {
+    Failure::new(Status::Panic, "a defect in the engine; its message is on standard error")
 }
 
 /// Counts something as long as it lives.

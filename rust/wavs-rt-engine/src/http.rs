@@ -31,6 +31,8 @@ use crate::tape_http::Taken;
 const TIMEOUT: Duration = Duration::from_secs(600);
 /// Header of a response, and what is read ahead of its body.
 const MAX_HEADER: usize = 128 * 1024;
+/// Connections of one run at a time.
+const MAX_CONNECTIONS: usize = 256;
 
 pub type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 pub type Answer = Result<(Response<WasiBody>, Io), Error>;
@@ -41,6 +43,8 @@ pub struct Http {
     port: Arc<HostPort>,
     service: Option<ServiceSnapshot>,
     tape: Option<Arc<Tape>>,
+    /// One more reference per connection.
+    connections: Arc<()>,
     /// Read from the manifest at the first request.
     allowed: OnceLock<Arc<AllowedHosts>>,
 }
@@ -52,7 +56,7 @@ impl Http {
         service: Option<ServiceSnapshot>,
         tape: Option<Arc<Tape>>,
     ) -> Self {
-        Self { egress, port, service, tape, allowed: OnceLock::new() }
+        Self { egress, port, service, tape, connections: Arc::default(), allowed: OnceLock::new() }
     }
 
     fn allowed(&self) -> Arc<AllowedHosts> {
@@ -71,13 +75,26 @@ impl WasiHttpHooks for Http {
         let (allowed, rules, port) = (self.allowed(), self.egress.rules(), Arc::clone(&self.port));
         // The place on the tape is that of the call, whenever the answer comes.
         let taken = self.tape.as_ref().map(|tape| Taken::new(tape, &request));
+        let connection = Arc::clone(&self.connections);
+        let send = move |request| async move {
+            if Arc::strong_count(&connection) > MAX_CONNECTIONS {
+                return Err(Error::ConnectionLimitReached);
+            }
+            let (response, io) = send(&allowed, &rules, &port, request, options).await?;
+            let io = async move {
+                let ended = Pin::from(io).await;
+                drop(connection);
+                ended
+            };
+            Ok((response, Box::new(io) as Io))
+        };
         Box::new(async move {
             match taken {
-                None => send(&allowed, &rules, &port, request, options).await,
+                None => send(request).await,
                 Some(Taken::Replay(told)) => told.answer(request),
                 Some(Taken::Record(place)) => {
                     let request = place.watch(request);
-                    place.note(send(&allowed, &rules, &port, request, options).await)
+                    place.note(send(request).await)
                 }
             }
         })

@@ -23,6 +23,7 @@ mod hosts;
 mod http;
 mod inflight;
 mod keyvalue;
+mod lanes;
 mod record;
 mod run;
 mod shape;

@@ -28,14 +28,19 @@ use crate::guest_mark::{GuestMark, marked};
 use crate::host::{HostCallbacks, HostPort, LogSource, Origin};
 use crate::http::Http;
 use crate::inflight::Stop;
+use crate::lanes::Busy;
 use crate::state::{Limits, RunState, ServiceSnapshot};
 use crate::stdio::Capture;
 use crate::taping::Taping;
 use crate::tls::Tls;
 use crate::worlds::{Export, Linked};
 
+/// Host resources of a run that can open files or sockets.
+const MAX_OPEN: usize = 1024;
 /// A busy guest gives way to others after this many epochs.
 const SLICE: u64 = 10;
+/// The first time sooner: nearly all runs are over by then.
+const FIRST_SLICE: u64 = 2;
 /// Longer limits mean no limit; timers cannot count further.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 /// Random bytes of one call. They are made one by one on the guest thread, which nobody else gets
@@ -118,11 +123,12 @@ pub struct Ground {
 
 /// Runs to the end, a limit, or a stop.
 pub async fn execute(
-    ground: &Ground,
-    ready: &Ready,
+    ground: Arc<Ground>,
+    ready: Arc<Ready>,
     request: RunRequest,
     taping: Option<Taping>,
-    stop: &Stop,
+    stop: Arc<Stop>,
+    busy: Busy,
 ) -> RunOutcome {
     if request.time_ms == 0 {
         return out_of_time(0).into();
@@ -142,12 +148,13 @@ pub async fn execute(
         GuestMark { digest: request.digest, service_id: request.service_id, event_id: request.event_id };
     let start = Instant::now();
     let deadline = deadline(start, limit);
-    let (mut store, streams) = match prepare(ground, ready, request, taping.as_ref(), deadline) {
+    let (mut store, streams) = match prepare(&ground, &ready, request, taping.as_ref()) {
         Ok(prepared) => prepared,
         Err(failure) => return failure.into(),
     };
+    take_turns(&mut store, deadline, busy);
     let call = marked(mark, call(&mut store, &ready.linked, input));
-    let result = race(call, deadline, limit, stop, quota.as_ref()).await;
+    let result = race(call, deadline, limit, &stop, quota.as_ref()).await;
     // Wherever a limit struck, its message names it.
     let result = result.map_err(|failure| match failure.status {
         Status::OutOfTime => out_of_time(limit),
@@ -178,7 +185,6 @@ fn prepare(
     ready: &Ready,
     request: RunRequest,
     taping: Option<&Taping>,
-    deadline: Option<Instant>,
 ) -> Result<(Store<RunState>, [Capture; 2]), Failure> {
     let options = &ground.options;
     let origin = Origin {
@@ -195,8 +201,11 @@ fn prepare(
     let budget = Arc::new(Budget::new(options.stdio_cap));
     let stream = |source| Capture::new(Arc::clone(&port), source, Arc::clone(&budget));
     let streams = [stream(LogSource::Stdout), stream(LogSource::Stderr)];
+    // Behind a file or a socket there is a descriptor of the process, of which there are not many.
+    let opens = request.data_dir.is_some() || request.raw_sockets;
+    let handles = if opens { options.max_handles.min(MAX_OPEN) } else { options.max_handles };
     let mut table = ResourceTable::new();
-    table.set_max_capacity(options.max_handles);
+    table.set_max_capacity(handles);
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
     let state = RunState {
@@ -224,22 +233,26 @@ fn prepare(
     store.set_max_component_handles(options.max_handles);
     let internal = |error| Failure::from_error(Status::Internal, &error);
     store.set_fuel(request.fuel).map_err(internal)?;
-    store.set_epoch_deadline(slice(deadline));
-    store.epoch_deadline_callback(move |_: StoreContextMut<'_, RunState>| {
-        Ok(if deadline.is_some_and(|end| Instant::now() >= end) {
-            UpdateDeadline::Interrupt
-        } else {
-            UpdateDeadline::YieldCustom(slice(deadline), Box::pin(yield_now()))
-        })
-    });
     Ok((store, streams))
 }
 
+/// A busy guest gives way after each slice, and goes to the slow lane after its first.
+fn take_turns(store: &mut Store<RunState>, deadline: Option<Instant>, busy: Busy) {
+    store.set_epoch_deadline(slice(deadline, FIRST_SLICE));
+    store.epoch_deadline_callback(move |_: StoreContextMut<'_, RunState>| {
+        if deadline.is_some_and(|end| Instant::now() >= end) {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        busy.set();
+        Ok(UpdateDeadline::YieldCustom(slice(deadline, SLICE), Box::pin(yield_now())))
+    });
+}
+
 /// Epochs until the guest is asked again: a slice, or less when the deadline is nearer.
-fn slice(deadline: Option<Instant>) -> u64 {
+fn slice(deadline: Option<Instant>, most: u64) -> u64 {
     let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-    let epochs = left.map_or(SLICE, |left| (left.as_millis() / TICK.as_millis()) as u64 + 1);
-    epochs.min(SLICE)
+    let epochs = left.map_or(most, |left| (left.as_millis() / TICK.as_millis()) as u64 + 1);
+    epochs.min(most)
 }
 
 fn wasi(
