@@ -206,6 +206,9 @@ typedef uint32_t wavs_rt_load_source;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// A component for `wavs_rt_bare_run`.
+typedef struct wavs_rt_bare wavs_rt_bare;
+
 // One per process: guest threads, compiler, caches.
 typedef struct wavs_rt_engine wavs_rt_engine;
 
@@ -632,6 +635,33 @@ uint32_t wavs_rt_run_cancel(struct wavs_rt_engine *engine, uint64_t run);
 // # Safety
 // `out` must be writable.
 uint32_t wavs_rt_current_guest(struct wavs_rt_guest *out);
+
+// For benchmarks: an operator component with nothing around it but Wasmtime, on an engine of its own.
+// It finds no WASI, and of `host` only `config-var` (none) and `get-event-id`. `metered` 0: fuel and
+// epochs are not compiled in. Null on failure, with the reason in `error` (may be null).
+//
+// # Safety
+// `wasm` must be readable, `error` null or writable.
+struct wavs_rt_bare *wavs_rt_bare_new(struct wavs_rt_slice wasm,
+                                      uint32_t metered,
+                                      struct wavs_rt_error *error);
+
+// So many runs on the calling thread, one after the other, each in a fresh instance; `input` is a flat
+// trigger-action. Returns the nanoseconds they took, 0 on failure, with the reason in `error` (may be
+// null).
+//
+// # Safety
+// `bare` must be live and in use by this thread only, `input` readable, `error` null or writable.
+uint64_t wavs_rt_bare_run(struct wavs_rt_bare *bare,
+                          struct wavs_rt_slice input,
+                          uint32_t runs,
+                          struct wavs_rt_error *error);
+
+// Null is fine.
+//
+// # Safety
+// `bare` must come from `wavs_rt_bare_new` and must not be used any more.
+void wavs_rt_bare_free(struct wavs_rt_bare *bare);
 
 #ifdef __cplusplus
 }  // extern "C"

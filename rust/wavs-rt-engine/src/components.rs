@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 use crate::disk::{DiskCache, Found, hex};
-use crate::engine_config::{self, Options};
+use crate::engine_config::{self, Metering, Options};
 use crate::failure::{Failure, Status};
 use crate::shape::{self, Unweighed};
 use crate::worlds::{Linked, World, Worlds};
@@ -92,7 +92,8 @@ pub struct Components {
 impl Components {
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let internal = |error| Failure::from_error(Status::Internal, &error);
-        let engine = wasmtime::Engine::new(&engine_config::pooled(options)).map_err(internal)?;
+        let engine =
+            wasmtime::Engine::new(&engine_config::pooled(options, Metering::On)).map_err(internal)?;
         let disk =
             match &options.cache_dir {
                 None => None,

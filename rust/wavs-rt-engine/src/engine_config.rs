@@ -79,16 +79,26 @@ fn refused() -> WasmFeatures {
     shared | wide | pages | heap | WasmFeatures::STACK_SWITCHING
 }
 
+/// Whether guests can be stopped: by fuel, and by epochs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Metering {
+    On,
+    /// For benchmarks only.
+    Off,
+}
+
 /// Settings that decide about compiled code; equal for both engines, so they share the disk cache.
-fn common() -> Config {
+fn common(metering: Metering) -> Config {
+    let metered = metering == Metering::On;
     let mut config = Config::new();
-    config.wasm_component_model(true).concurrency_support(false).consume_fuel(true).epoch_interruption(true);
+    config.wasm_component_model(true).concurrency_support(false);
+    config.consume_fuel(metered).epoch_interruption(metered);
     config.wasm_features(refused(), false);
     config
 }
 
 /// The engine for nearly all components: slots are made once and reused.
-pub fn pooled(options: &Options) -> Config {
+pub fn pooled(options: &Options, metering: Metering) -> Config {
     let slots = options.pool_slots;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
@@ -105,14 +115,14 @@ pub fn pooled(options: &Options) -> Config {
         .linear_memory_keep_resident(4 * MIB)
         .max_unused_warm_slots(u32::try_from(options.guest_threads * 2).unwrap_or(slots))
         .pagemap_scan(Enabled::Auto);
-    let mut config = common();
+    let mut config = common(metering);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
 
 /// The engine for components that do not fit a slot.
 pub fn on_demand() -> Config {
-    let mut config = common();
+    let mut config = common(Metering::On);
     config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     config
 }

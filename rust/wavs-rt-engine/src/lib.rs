@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod address;
+mod bare;
 mod bindings;
 mod budget;
 mod components;
@@ -36,6 +37,7 @@ mod taping;
 mod tls;
 mod worlds;
 
+pub use bare::Bare;
 pub use bindings::{
     AggregatorAction, AggregatorInput, AnyTxHash, CosmosChainConfig, EvmChainConfig, KeyResponse, KvError,
     TriggerAction, WasmResponse, aggregator_output, chain, events, operator_input, service, types_core,
@@ -43,7 +45,7 @@ pub use bindings::{
 pub use components::{LoadOutcome, LoadRequest, LoadSource};
 pub use egress::NetworkOptions;
 pub use engine::{Engine, Stats};
-pub use engine_config::Options;
+pub use engine_config::{Metering, Options};
 pub use failure::{Failure, Status};
 pub use guest_mark::{GuestMark, current_guest};
 pub use host::{CasAnswer, HostCallbacks, LogLevel, LogSource, Origin};

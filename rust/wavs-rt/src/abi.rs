@@ -463,3 +463,8 @@ pub struct wavs_rt_engine {
 pub struct wavs_rt_service {
     pub(crate) inner: ::wavs_rt_engine::ServiceSnapshot,
 }
+
+/// A component for `wavs_rt_bare_run`.
+pub struct wavs_rt_bare {
+    pub(crate) inner: ::wavs_rt_engine::Bare,
+}

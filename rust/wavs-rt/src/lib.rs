@@ -380,6 +380,64 @@ pub unsafe extern "C" fn wavs_rt_current_guest(out: *mut wavs_rt_guest) -> u32 {
     1
 }
 
+/// For benchmarks: an operator component with nothing around it but Wasmtime, on an engine of its own.
+/// It finds no WASI, and of `host` only `config-var` (none) and `get-event-id`. `metered` 0: fuel and
+/// epochs are not compiled in. Null on failure, with the reason in `error` (may be null).
+///
+/// # Safety
+/// `wasm` must be readable, `error` null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_bare_new(
+    wasm: wavs_rt_slice,
+    metered: u32,
+    error: *mut wavs_rt_error,
+) -> *mut wavs_rt_bare {
+    let metering = if metered == 0 { engine::Metering::Off } else { engine::Metering::On };
+    // SAFETY: the caller lends readable memory.
+    let made = contained(|| engine::Bare::new(unsafe { slice_bytes(&wasm) }, metering));
+    let made = made.map(|done| done.map(|inner| wavs_rt_bare { inner }));
+    // SAFETY: `error` is null or writable.
+    unsafe { guard::boxed(made, error) }
+}
+
+/// So many runs on the calling thread, one after the other, each in a fresh instance; `input` is a flat
+/// trigger-action. Returns the nanoseconds they took, 0 on failure, with the reason in `error` (may be
+/// null).
+///
+/// # Safety
+/// `bare` must be live and in use by this thread only, `input` readable, `error` null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_bare_run(
+    bare: *mut wavs_rt_bare,
+    input: wavs_rt_slice,
+    runs: u32,
+    error: *mut wavs_rt_error,
+) -> u64 {
+    let ran = contained(|| {
+        // SAFETY: null is checked here, validity is the caller's promise.
+        let Some(bare) = (unsafe { bare.as_ref() }) else {
+            return Err(fail(engine::Status::InvalidInput, "null component"));
+        };
+        // SAFETY: the caller lends readable memory.
+        bare.inner.run(unsafe { slice_bytes(&input) }, runs)
+    });
+    // SAFETY: `error` is null or writable.
+    let took = unsafe { guard::reported(ran.and_then(|done| done), error) };
+    took.map_or(0, |took| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Null is fine.
+///
+/// # Safety
+/// `bare` must come from `wavs_rt_bare_new` and must not be used any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wavs_rt_bare_free(bare: *mut wavs_rt_bare) {
+    if !bare.is_null() {
+        // SAFETY: it came out of `Box::into_raw` and the caller gives it up.
+        drop(unsafe { Box::from_raw(bare) });
+    }
+}
+
 const _: () = {
     // The C++ side asserts the same numbers.
     assert!(size_of::<wavs_rt_slice>() == 16);

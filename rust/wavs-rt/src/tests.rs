@@ -231,6 +231,27 @@ fn callbacks_reach_the_node() {
 }
 
 #[test]
+fn bare_runs_take_time() {
+    // FLAT.md: service "ab", workflow "default", manual trigger, raw data "x"
+    let input = b"\x02\0\0\0ab\x07\0\0\0default\x06\x06\x01\0\0\0x";
+    let (echo, _) = component("echo");
+    unsafe {
+        let mut error: wavs_rt_error = zeroed();
+        let bare = wavs_rt_bare_new(slice_of(&echo), 1, &mut error);
+        assert!(wavs_rt_bare_run(bare, slice_of(input), 2, &mut error) > 0);
+        assert_eq!(wavs_rt_bare_run(bare, slice_of(b"?"), 2, &mut error), 0);
+        assert_eq!(error.status, wavs_rt_status::InvalidInput as u32);
+        wavs_rt_buf_release(error.message);
+        wavs_rt_bare_free(bare);
+        wavs_rt_bare_free(null_mut());
+        assert!(wavs_rt_bare_new(slice_of(b"?"), 0, &mut error).is_null());
+        assert_eq!(error.status, wavs_rt_status::Compile as u32);
+        wavs_rt_buf_release(error.message);
+        assert_eq!(wavs_rt_bare_run(null_mut(), slice_of(input), 1, null_mut()), 0);
+    }
+}
+
+#[test]
 fn misuse_is_answered() {
     let bed = Bed::new();
     let (user, ended) = ticket();

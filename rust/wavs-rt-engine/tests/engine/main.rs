@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod aggregator;
+mod bare;
 mod behaviour;
 mod caches;
 mod keyvalue;
