@@ -21,6 +21,7 @@ components=(
     "probe operator tests/probe/probe.cpp"
     "net operator tests/net/net.cpp"
     "hostile operator tests/hostile/hostile.cpp"
+    "kernels operator tests/kernels/kernels.cpp"
     "delayed_aggregator aggregator tests/delayed_aggregator/delayed_aggregator.cpp"
 )
 
