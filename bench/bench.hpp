@@ -36,6 +36,11 @@ void posting(const Settings& settings);
 void idle(const Settings& settings);
 void restart(const Settings& settings);
 void hostile_neighbours(const Settings& settings);
+void services_200(const Settings& settings);
+void engine_hot(const Settings& settings);
+void engine_scaling(const Settings& settings);
+void kv(const Settings& settings);
+void guest_native(const Settings& settings);
 /// No figure but a verdict: throws when something grew, or went wrong.
 void soak(const Settings& settings);
 

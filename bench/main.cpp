@@ -23,14 +23,19 @@ struct Named {
     /// Also when no name is given.
     bool by_default = true;
 };
-constexpr std::array<Named, 8> kAll = {{{"pipeline", pipeline},
-                                        {"http_trigger", http_trigger},
-                                        {"latency_idle", latency_idle},
-                                        {"posting", posting},
-                                        {"idle", idle},
-                                        {"restart", restart},
-                                        {"hostile_neighbours", hostile_neighbours},
-                                        {"soak", soak, false}}};
+constexpr std::array<Named, 13> kAll = {{{"pipeline", pipeline},
+                                         {"http_trigger", http_trigger},
+                                         {"latency_idle", latency_idle},
+                                         {"posting", posting},
+                                         {"idle", idle},
+                                         {"restart", restart},
+                                         {"services_200", services_200},
+                                         {"engine_hot", engine_hot},
+                                         {"engine_scaling", engine_scaling},
+                                         {"kv", kv},
+                                         {"guest_native", guest_native},
+                                         {"hostile_neighbours", hostile_neighbours},
+                                         {"soak", soak, false}}};
 
 constexpr int kUsage = 2;
 
