@@ -230,6 +230,9 @@ void Node::Impl::build_dispatcher() {
     options.event_retention =
         std::chrono::duration_cast<std::chrono::seconds>(config.storage.event_retention);
     options.queue_capacity = config.engine.queue_capacity;
+    for (const auto& [service, workflow] : config.engine.ordered_workflows) {
+        options.ordered.emplace(service, workflow);
+    }
     const dispatcher::DispatcherDeps hub{*services,        *journal, *engine_port, *submission_port,
                                          *aggregator_port, batches,  disk,         clock,
                                          timers,           random,   metrics};

@@ -135,6 +135,34 @@ struct Codec<std::vector<types::ServiceId>> {
     }
 };
 
+template <>
+struct Codec<std::vector<WorkflowName>> {
+    static std::string name() { return "list of workflows"; }
+    static base::Result<std::vector<WorkflowName>> read(const Value& value) {
+        WAVS_TRY(const auto texts, read_list(value));
+        std::vector<WorkflowName> out;
+        for (const std::string& text : texts) {
+            const auto slash = text.find('/');
+            if (slash == std::string::npos) {
+                return base::Error(base::ErrorKind::Invalid, "config_value",
+                                   fmt::format("expected \"<service id>/<workflow id>\", found {}",
+                                               in_quotes(text)));
+            }
+            WAVS_TRY(const auto service, types::parse_service_id(text.substr(0, slash)));
+            WAVS_TRY(auto workflow, types::WorkflowId::parse(text.substr(slash + 1)));
+            out.push_back({service, std::move(workflow)});
+        }
+        return out;
+    }
+    static std::string show(const std::vector<WorkflowName>& value) {
+        std::vector<std::string> texts;
+        for (const auto& one : value) {
+            texts.push_back(types::to_string(one.service) + "/" + one.workflow.str());
+        }
+        return show_list(texts);
+    }
+};
+
 /// Whole seconds as an integer, or text with a unit.
 template <>
 struct Codec<std::chrono::milliseconds> {

@@ -131,6 +131,9 @@ void add_engine(Fields<C>& out) {
         check_not_zero_32);
     add("engine.queue_capacity", &E::queue_capacity,
         "runs that may wait; when full, sources stop reading", check_not_zero_32);
+    add("engine.ordered_workflows", &E::ordered_workflows,
+        "`<service id>/<workflow id>` whose events run one after the other, each when the result "
+        "of the one before is stored");
     later("engine.keep_resident_bytes", &E::keep_resident_bytes,
           "memory of a finished run kept for the next one");
     add("engine.deny_private_networks", &E::deny_private_networks,

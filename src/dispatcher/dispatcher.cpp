@@ -88,7 +88,7 @@ Dispatcher::Dispatcher(DispatcherDeps deps, DispatcherOptions options, async::Ex
       jobs_(std::make_unique<JobQueue>(
           JobQueueOptions{options.queue_capacity, options.max_running,
                           options.max_running_per_service,
-                          options.max_running * options.storing_per_running},
+                          options.max_running * options.storing_per_running, options.ordered},
           [this](std::uint64_t sequence) { return load(sequence); })),
       waits_(async::make_strand(executor_), "dispatcher",
              [](std::string_view task, std::string_view what) {
@@ -340,15 +340,16 @@ void Dispatcher::start_runs() {
         return;
     }
     while (auto job = jobs_->pick()) {
-        const auto sequence = job->event->sequence;
+        const auto event = job->event;
         async::start(handle(std::move(job)),
-                     [this, sequence](const async::FlowEnd<Outcome>& end) { left(sequence, end); });
+                     [this, event](const async::FlowEnd<Outcome>& end) { left(*event, end); });
     }
 }
 
 // The last one to leave may still be in here when `stop()` comes back: engine and runtime, which
 // own its thread, wait for it before anything is destroyed.
-void Dispatcher::left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end) {
+void Dispatcher::left(const types::EventRecord& event, const async::FlowEnd<Outcome>& end) {
+    const auto sequence = event.sequence;
     if (end.fault) {
         telemetry::log_error("dispatcher", "an event threw, it waits for the next start",
                              {{"sequence", sequence},
@@ -358,7 +359,7 @@ void Dispatcher::left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end
     } else {
         ended(sequence, *end.value);
     }
-    jobs_->stored();
+    jobs_->stored(event.action.config);
     start_runs();
     std::optional<async::OneShot<bool>> drained;
     {

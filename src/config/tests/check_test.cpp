@@ -210,6 +210,21 @@ TEST(Values, log_directives) {
     }
 }
 
+TEST(Values, ordered_workflows) {
+    const std::string id = "76d41ff256803de151fce2ed99d145cf985af50e6def0809072e9f68932f5d11";
+    const auto loaded =
+        with_toml("[wavs.engine]\nordered_workflows = [\"" + id + "/default\"]\n").node();
+    EXPECT_TRUE(loaded.ok()) << joined(loaded.errors);
+    ASSERT_EQ(loaded.config.engine.ordered_workflows.size(), 1U);
+    EXPECT_EQ(types::to_string(loaded.config.engine.ordered_workflows[0].service), id);
+    EXPECT_EQ(loaded.config.engine.ordered_workflows[0].workflow.str(), "default");
+    for (const auto& wrong : {id, id + "/", id + "/A b", std::string("x/default")}) {
+        EXPECT_FALSE(
+            with_toml("[wavs.engine]\nordered_workflows = [\"" + wrong + "\"]\n").node().ok())
+            << wrong;
+    }
+}
+
 TEST(Values, usual_forms) {
     const auto loaded = with_toml(R"([wavs]
 ipfs_gateway = "http://gw"

@@ -41,6 +41,10 @@ public:
     async::Flow<base::Result<std::vector<types::WasmResponse>>> run(types::EventJob job,
                                                                     std::stop_token stop) override {
         runs.push_back(job.service->digest);
+        if (hold) {
+            (void)co_await async::suspend<int>(
+                [&](async::Completion<int> done) { held.push_back(std::move(done)); });
+        }
         if (hang) {
             std::optional<async::Completion<int>> interrupted;
             const std::stop_callback on_stop(
@@ -119,7 +123,16 @@ public:
         co_return ServiceUri{uri, uri_block};
     }
 
+    /// Lets the run that waits longest go on.
+    void let_go() {
+        auto done = std::move(held.front());
+        held.pop_front();
+        done.set(0);
+    }
+
     bool hang = false;
+    bool hold = false;
+    std::deque<async::Completion<int>> held;
     int prepared = 0;
     int released = 0;
     int components = 0;
@@ -175,7 +188,8 @@ protected:
                               .max_running_per_service = 3,
                               .storing_per_running = 2,
                               .queue_capacity = 100,
-                              .max_attempts = 2},
+                              .max_attempts = 2,
+                              .ordered = ordered_},
             context_.get_executor());
         EXPECT_TRUE(run(journal_->open()).has_value());
     }
@@ -254,6 +268,19 @@ protected:
     storage::MemoryStore store_;
     storage::DiskSpace disk_{".", 0};
     ServicesOptions services_options_;
+    std::set<std::pair<types::ServiceId, types::WorkflowId>> ordered_;
+    void order_workflow() {
+        ordered_ = {{manifest().id(), types::WorkflowId()}};
+        build();
+    }
+    std::vector<int> submitted_inputs() {
+        std::vector<int> out;
+        for (const auto& result : node_.submitted) {
+            const auto& data = result.submission.trigger_action.data;
+            out.push_back(std::get<types::RawData>(data).data.at(0));
+        }
+        return out;
+    }
     storage::DiskSpace& full_disk() {
         disk_.set_watermark(UINT64_MAX);
         return disk_;
@@ -341,6 +368,61 @@ TEST_F(DispatcherTest, unfinished_work_goes_on_after_a_restart) {
                     std::tuple(manifest().id(), node_.submitted.at(0).event_sequence, 0U)));
     EXPECT_TRUE(journal_->work(types::WorkKind::OpenEvent).value().empty());
     EXPECT_EQ(event(pending).attempts, 1U) << "the run that was cut off counts";
+}
+
+TEST_F(DispatcherTest, an_ordered_workflow_runs_one_event_after_the_other) {
+    order_workflow();
+    start();
+    register_service();
+    node_.hold = true;
+    deliver({action(1), action(2), action(3)});
+    ASSERT_EQ(node_.held.size(), 1U);
+    node_.let_go();
+    settle();
+    EXPECT_THAT(submitted_inputs(), ::testing::ElementsAre(1));
+    ASSERT_EQ(node_.held.size(), 1U);
+    // It fails, and the third one runs all the same.
+    node_.run_errors.push_back(base::Error(base::ErrorKind::Guest, "component_error", "trapped"));
+    node_.let_go();
+    settle();
+    ASSERT_EQ(node_.held.size(), 1U);
+    node_.let_go();
+    settle();
+    EXPECT_THAT(submitted_inputs(), ::testing::ElementsAre(1, 3));
+    EXPECT_EQ(journal_->work(types::WorkKind::FailedEvent).value().size(), 1U);
+}
+
+TEST_F(DispatcherTest, without_order_events_of_a_workflow_run_side_by_side) {
+    start();
+    register_service();
+    node_.hold = true;
+    deliver({action(1), action(2)});
+    ASSERT_EQ(node_.held.size(), 2U);
+    std::swap(node_.held[0], node_.held[1]);
+    node_.let_go();
+    settle();
+    node_.let_go();
+    settle();
+    EXPECT_THAT(submitted_inputs(), ::testing::ElementsAre(2, 1));
+}
+
+TEST_F(DispatcherTest, an_ordered_workflow_keeps_its_order_over_a_restart) {
+    order_workflow();
+    start();
+    register_service();
+    for (std::uint8_t input = 1; input <= 4; ++input) {
+        accept_only(action(input));
+    }
+    build();
+    node_.hold = true;
+    start();
+    for (std::size_t done = 0; done < 4; ++done) {
+        EXPECT_EQ(node_.submitted.size(), done);
+        ASSERT_EQ(node_.held.size(), 1U);
+        node_.let_go();
+        settle();
+    }
+    EXPECT_THAT(submitted_inputs(), ::testing::ElementsAre(1, 2, 3, 4));
 }
 
 TEST_F(DispatcherTest, a_failed_event_waits_for_the_operator) {

@@ -24,6 +24,11 @@ enum class LogFormat { Text, Json };
 /// An update that asks for more permissions: take it, or keep the old version until the operator
 /// agrees.
 enum class PermissionPolicy { Accept, Hold };
+/// A workflow of a service, written "<service id>/<workflow id>".
+struct WorkflowName {
+    types::ServiceId service;
+    types::WorkflowId workflow;
+};
 /// The limits of one run and of the engine as a whole (docs/decisions D-17).
 struct EngineConfig {
     std::uint64_t max_memory_bytes = 1ULL << 30;
@@ -38,6 +43,7 @@ struct EngineConfig {
     std::uint32_t max_runs = 256;
     std::uint32_t max_runs_per_service = 128;
     std::uint32_t queue_capacity = 10'000;
+    std::vector<WorkflowName> ordered_workflows;
     std::uint64_t keep_resident_bytes = 4ULL << 20;
     bool deny_private_networks = true;
     std::vector<std::string> allow_private;

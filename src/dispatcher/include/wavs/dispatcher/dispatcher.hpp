@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <deque>
+#include <set>
 #include <stop_token>
 #include <unordered_map>
 
@@ -28,6 +29,9 @@ struct DispatcherOptions {
     /// After more attempts that ended badly an event is parked.
     std::uint32_t max_attempts = 3;
     std::chrono::seconds event_retention{7 * 86'400};
+    /// Workflows whose events run one after the other, in the order they were accepted, each when
+    /// the outcome of the one before is stored.
+    std::set<std::pair<types::ServiceId, types::WorkflowId>> ordered = {};
 };
 
 /// An event given by hand, `POST /dev/triggers`.
@@ -110,7 +114,7 @@ private:
     async::Flow<Outcome> store(const Job& job, SignedRun run);
     async::Flow<Outcome> skip_job(const Job& job, std::string reason);
     async::Flow<Outcome> fail(const Job& job, base::Error error);
-    void left(std::uint64_t sequence, const async::FlowEnd<Outcome>& end);
+    void left(const types::EventRecord& event, const async::FlowEnd<Outcome>& end);
 
     base::Result<types::EventRecord> failed_event(std::uint64_t sequence) const;
     void ended(std::uint64_t sequence, const Outcome& outcome);
