@@ -18,6 +18,7 @@ use crate::inflight::{Completion, InFlight, Ticket};
 use crate::lanes::{Busy, Lanes};
 use crate::record::{self, Record};
 use crate::run::{self, Ground, RunOutcome, RunRequest};
+use crate::submitted::Submitted;
 use crate::taping::Taping;
 
 /// Counters since the start; `running`, `waiting`, `cached`, `on_demand` are of now.
@@ -36,7 +37,7 @@ pub struct Stats {
     pub epoch_ticks: u64,
 }
 
-struct Shared {
+pub struct Shared {
     ground: Arc<Ground>,
     lanes: Lanes,
     components: Arc<Components>,
@@ -44,7 +45,7 @@ struct Shared {
     permits: Semaphore,
     running: AtomicU64,
     waiting: AtomicU64,
-    completed: [AtomicU64; Status::COUNT],
+    pub completed: [AtomicU64; Status::COUNT],
 }
 
 /// One per process.
@@ -132,15 +133,7 @@ impl Engine {
         };
         let id = ticket.id;
         let shared = Arc::clone(&self.shared);
-        self.shared.lanes.quick().spawn(async move {
-            let (ticket, done) = (ticket, done);
-            let (request, taping) = work.begin(&ticket);
-            let outcome = shared.run(request, taping, &ticket).await;
-            let status = outcome.result.as_ref().err().map_or(Status::Ok, |failure| failure.status);
-            shared.completed[status as usize].fetch_add(1, Ordering::Relaxed);
-            done.tell(outcome);
-            drop(ticket);
-        });
+        Submitted { shared, work, done, ticket }.start(self.shared.lanes.quick());
         id
     }
 
@@ -182,13 +175,13 @@ impl Drop for Engine {
 }
 
 /// What a run begins with.
-enum Work {
+pub enum Work {
     Run(RunRequest),
     Replay(Box<Record>),
 }
 
 impl Work {
-    fn begin(self, ticket: &Ticket) -> (RunRequest, Option<Taping>) {
+    pub fn begin(self, ticket: &Ticket) -> (RunRequest, Option<Taping>) {
         match self {
             Self::Run(mut request) => {
                 let taping = Taping::of(&mut request);
@@ -221,7 +214,7 @@ fn prepared(record: &[u8], data_dir: Option<PathBuf>) -> Result<Record, Failure>
 }
 
 impl Shared {
-    async fn run(&self, request: RunRequest, taping: Option<Taping>, ticket: &Ticket) -> RunOutcome {
+    pub async fn run(&self, request: RunRequest, taping: Option<Taping>, ticket: &Ticket) -> RunOutcome {
         let waiting = Gauge::up(&self.waiting);
         let permit = first(self.permits.acquire(), ticket.stop.asked()).await;
         drop(waiting);

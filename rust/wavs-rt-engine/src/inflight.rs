@@ -99,7 +99,10 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut table = self.register.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.entries.remove(&self.id);
-        self.register.changed.notify_all();
+        // Only `close` waits; a needless call of the kernel for every run would be felt.
+        if table.closed {
+            self.register.changed.notify_all();
+        }
     }
 }
 

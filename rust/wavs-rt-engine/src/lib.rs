@@ -30,6 +30,7 @@ mod run;
 mod shape;
 mod state;
 mod stdio;
+mod submitted;
 mod tape;
 mod tape_host;
 mod tape_http;

@@ -9,4 +9,5 @@ mod caches;
 mod keyvalue;
 mod limits;
 mod record;
+mod row;
 mod support;
