@@ -11,6 +11,9 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <stop_token>
+#include <thread>
 
 namespace wavs::engine {
 namespace {
@@ -274,6 +277,33 @@ async::Task<int> run_many(Engine& engine, ServiceSnapshot of, int count) {
         }
     }
     co_return good;
+}
+
+TEST_F(RealEngineTest, a_hundred_runs_sleep_at_the_same_time) {
+    WAVS_USE("echo");
+    constexpr unsigned kRuns = 100;
+    component_.config = {{"sleep-ms", "600000"}, {"sleep-kind", "async"}};
+    auto& engine = node().engine();
+    const auto snapshot = service();
+    std::stop_source stop;
+    std::atomic<unsigned> ended{0};
+    for (unsigned i = 0; i < kRuns; ++i) {
+        async::start(engine.run_operator(operator_job(snapshot), stop.get_token()),
+                     [&ended](const auto&) {
+                         ++ended;
+                         ended.notify_all();
+                     });
+    }
+    // The two guest threads have all of them in hand before the first one ends.
+    while (engine.status().library.running < kRuns && ended == 0) {
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(engine.status().library.running, kRuns);
+    EXPECT_EQ(ended, 0U);
+    stop.request_stop();
+    for (unsigned seen = ended; seen < kRuns; seen = ended) {
+        ended.wait(seen);
+    }
 }
 
 TEST_F(RealEngineTest, a_thousand_runs_while_the_component_compiles) {
