@@ -88,18 +88,20 @@ void Lanes::run(unsigned lanes, std::uint64_t runs) {
     wait();
 }
 
-double Lanes::rate(unsigned lanes, std::chrono::milliseconds window) {
+Lanes::Rate Lanes::rate(unsigned lanes, std::chrono::milliseconds window) {
     end_ = std::numeric_limits<std::uint64_t>::max();
     start(lanes);
     std::this_thread::sleep_for(window / 5);
     const auto before = completed_.load();
+    const auto used_before = usage_of_this_process().cpu_seconds;
     const auto start = std::chrono::steady_clock::now();
     std::this_thread::sleep_for(window);
     const auto runs = static_cast<double>(completed_.load() - before);
+    const auto cpu = usage_of_this_process().cpu_seconds - used_before;
     const auto seconds = seconds_between(start, std::chrono::steady_clock::now());
     end_ = 0;
     wait();
-    return runs / seconds;
+    return {runs / seconds, cpu * 1e6 / runs};
 }
 
 void Lanes::start(unsigned lanes) {

@@ -56,8 +56,13 @@ public:
     Lanes(engine::Engine& engine, JobOf job) : engine_(engine), job_(std::move(job)) {}
     /// Ends when every run has; throws the first failure.
     void run(unsigned lanes, std::uint64_t runs);
-    /// Runs per second while `window` passes, after a fifth of it has passed.
-    double rate(unsigned lanes, std::chrono::milliseconds window);
+    struct Rate {
+        double runs_per_s = 0;
+        /// Of this process, for each run.
+        double cpu_us = 0;
+    };
+    /// While `window` passes, after a fifth of it has passed.
+    Rate rate(unsigned lanes, std::chrono::milliseconds window);
 
 private:
     void start(unsigned lanes);

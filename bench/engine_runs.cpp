@@ -106,18 +106,25 @@ void engine_scaling(const Settings& settings) {
     std::vector<double> ones;
     std::vector<double> twos;
     std::vector<double> ratios;
+    std::vector<double> cpu_ratios;
     for (unsigned i = 0; i < settings.runs; ++i) {
-        ones.push_back(alone.rate(kInFlight, settings.window / 4));
-        twos.push_back(both.rate(kInFlight, settings.window / 4));
-        ratios.push_back(twos.back() / ones.back());
-        note(fmt::format("engine_scaling: {:.0f} runs/s, with two threads {:.0f}", ones.back(),
-                         twos.back()));
+        const auto slow = alone.rate(kInFlight, settings.window / 4);
+        const auto fast = both.rate(kInFlight, settings.window / 4);
+        ones.push_back(slow.runs_per_s);
+        twos.push_back(fast.runs_per_s);
+        ratios.push_back(fast.runs_per_s / slow.runs_per_s);
+        cpu_ratios.push_back(2 * slow.cpu_us / fast.cpu_us);
+        note(
+            fmt::format("engine_scaling: {:.0f} runs/s, {:.1f} us of CPU; with two threads {:.0f}, "
+                        "{:.1f} us",
+                        slow.runs_per_s, slow.cpu_us, fast.runs_per_s, fast.cpu_us));
     }
     const auto slept = sleep_all(two);
     Line("engine_scaling")
         .add("runs_per_s_1", median(std::move(ones)))
         .add("runs_per_s_2", median(std::move(twos)))
         .add("ratio", median(std::move(ratios)), 2)
+        .add("cpu_ratio", median(std::move(cpu_ratios)), 2)
         .add("sleeping_100_s", slept.seconds, 3)
         .add("sleeping_100_peak", slept.peak)
         .print();

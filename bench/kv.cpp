@@ -66,7 +66,7 @@ void kv(const Settings& settings) {
         }
         std::vector<double> rates;
         for (unsigned i = 0; i < settings.runs; ++i) {
-            rates.push_back(lanes.rate(kInFlight, settings.window / 10) *
+            rates.push_back(lanes.rate(kInFlight, settings.window / 10).runs_per_s *
                             static_cast<double>(operation.per_run));
         }
         line.add(operation.key, median(std::move(rates)));
