@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -18,17 +19,21 @@ namespace {
 
 using Turn = async::Completion<void>;
 
+struct Waiter;
+using WaiterPtr = std::shared_ptr<Waiter>;
+
 struct Waiter {
     const types::ServiceId service;
     const Scheduler::Class priority;
     // Guarded by the scheduler's mutex. Whoever takes it out of the line completes it.
     std::optional<Turn> turn;
+    // While it is in the line.
+    std::list<WaiterPtr>::iterator place;
 };
-using WaiterPtr = std::shared_ptr<Waiter>;
 
 // Those who wait in one class. A service stands in `ring` exactly while it has waiters.
 struct Line {
-    std::unordered_map<types::ServiceId, std::deque<WaiterPtr>, base::FixedBytesHash> by_service;
+    std::unordered_map<types::ServiceId, std::list<WaiterPtr>, base::FixedBytesHash> by_service;
     std::deque<types::ServiceId> ring;
 
     void add(const WaiterPtr& waiter) {
@@ -36,14 +41,14 @@ struct Line {
         if (queue.empty()) {
             ring.push_back(waiter->service);
         }
-        queue.push_back(waiter);
+        waiter->place = queue.insert(queue.end(), waiter);
     }
 
-    void remove(const WaiterPtr& waiter) {
-        const auto found = by_service.find(waiter->service);
-        std::erase(found->second, waiter);
+    void remove(const Waiter& waiter) {
+        const auto found = by_service.find(waiter.service);
+        found->second.erase(waiter.place);
         if (found->second.empty()) {
-            std::erase(ring, waiter->service);
+            std::erase(ring, waiter.service);
             by_service.erase(found);
         }
     }
@@ -123,10 +128,11 @@ struct SchedulerState {
         return std::nullopt;
     }
 
-    Turn leave_locked(const WaiterPtr& waiter) {
+    // By value: the line may hold the only other reference.
+    Turn leave_locked(WaiterPtr waiter) {
         Turn turn = std::move(*waiter->turn);
         waiter->turn.reset();
-        line_of(waiter->priority).remove(waiter);
+        line_of(waiter->priority).remove(*waiter);
         --waiting;
         stats->depth.store(waiting, std::memory_order_relaxed);
         return turn;
@@ -211,7 +217,7 @@ async::Flow<base::Result<Scheduler::Permit>> Scheduler::acquire(types::ServiceId
     const auto state = state_;
     std::optional<std::stop_callback<LeaveLine>> on_stop;
     WAVS_CO_TRY(co_await async::suspend<void>([&](Turn turn) {
-        const auto waiter = std::make_shared<Waiter>(Waiter{service, priority, std::nullopt});
+        const auto waiter = std::make_shared<Waiter>(Waiter{service, priority, std::nullopt, {}});
         if (auto answer = state->enter(waiter, turn)) {
             turn.set(std::move(*answer));
             return;
