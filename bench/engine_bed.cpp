@@ -33,6 +33,7 @@ wavs_rt_slice slice_of(const Bytes& bytes) {
 
 EngineBed::EngineBed(const std::filesystem::path& data, std::uint32_t guest_threads)
     : blobs_(data / "ca"), store_(must(storage::RocksdbStore::open(data / "db"))) {
+    quarantine_ = must(engine::Quarantine::open(data / "strikes", clock_, metrics_));
     engine::Options options;
     options.data = data;
     options.guest_threads = guest_threads;
@@ -40,7 +41,8 @@ EngineBed::EngineBed(const std::filesystem::path& data, std::uint32_t guest_thre
                                                                .metrics = metrics_,
                                                                .store = *store_,
                                                                .blobs = blobs_,
-                                                               .library = rt::native_library()}));
+                                                               .library = rt::native_library(),
+                                                               .quarantine = *quarantine_}));
 }
 
 EngineBed::~EngineBed() {

@@ -40,6 +40,8 @@ private:
     telemetry::Metrics metrics_;
     storage::BlobStore blobs_;
     std::unique_ptr<storage::RocksdbStore> store_;
+    base::SystemClock clock_;
+    std::unique_ptr<engine::Quarantine> quarantine_;
     std::unique_ptr<engine::Engine> engine_;
     boost::asio::io_context context_;
 };

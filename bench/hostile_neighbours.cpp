@@ -37,15 +37,16 @@ class Bed {
 public:
     explicit Bed(const std::filesystem::path& data)
         : blobs_(data / "ca"), store_(must(storage::RocksdbStore::open(data / "db"))) {
+        quarantine_ = must(engine::Quarantine::open(data / "strikes", clock_, metrics_));
         engine::Options options;
         options.data = data;
         options.limits.memory_bytes = 64U << 20;
-        engine_ =
-            must(engine::Engine::create(std::move(options), {.blocking = runtime_.blocking(),
-                                                             .metrics = metrics_,
-                                                             .store = *store_,
-                                                             .blobs = blobs_,
-                                                             .library = rt::native_library()}));
+        engine_ = must(engine::Engine::create(std::move(options), {.blocking = runtime_.blocking(),
+                                                                   .metrics = metrics_,
+                                                                   .store = *store_,
+                                                                   .blobs = blobs_,
+                                                                   .library = rt::native_library(),
+                                                                   .quarantine = *quarantine_}));
     }
     ~Bed() {
         engine_.reset();
@@ -92,6 +93,8 @@ private:
     telemetry::Metrics metrics_;
     storage::BlobStore blobs_;
     std::unique_ptr<storage::RocksdbStore> store_;
+    base::SystemClock clock_;
+    std::unique_ptr<engine::Quarantine> quarantine_;
     std::unique_ptr<engine::Engine> engine_;
     unsigned services_ = 0;
 };

@@ -32,7 +32,6 @@ constexpr std::uint64_t kMayStay = (kSanitized ? 512 : 96) * kMiB;
 
 Options tight_options() {
     Options options;
-    options.limits.time = std::chrono::seconds(1);
     options.limits.memory_bytes = 128 * kMiB;
     options.limits.handles = 500;
     options.limits.instances = 500;
@@ -408,10 +407,11 @@ public:
         return std::filesystem::exists(dir_.path() / "app" / "evil");
     }
 
-    // Each is a service of its own.
-    ServiceSnapshot service(const Bytes& wasm, void (*tune)(types::Component&)) {
+    // Each is a service of its own. Its time is short only where that is what ends it.
+    ServiceSnapshot service(const Bytes& wasm, void (*tune)(types::Component&),
+                            std::uint64_t seconds = 60) {
         auto component = component_of_digest(node_.blobs().put(wasm).value());
-        component.time_limit_seconds = 1;
+        component.time_limit_seconds = seconds;
         if (tune != nullptr) {
             tune(component);
         }
@@ -486,7 +486,8 @@ protected:
 TEST_P(Hostile, ends_with_its_error) {
     const auto& hostile_case = GetParam();
     const auto wasm = hostile_case.component ? hostile_case.component() : hostile();
-    const auto service = surroundings_->service(wasm, hostile_case.tune);
+    const auto service = surroundings_->service(wasm, hostile_case.tune,
+                                                hostile_case.code == "out_of_time" ? 1 : 60);
     const auto outcome = surroundings_->run(service, hostile_case.command);
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(outcome.error().code().view(), hostile_case.code) << outcome.error().full_text();
