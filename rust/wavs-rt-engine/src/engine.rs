@@ -175,6 +175,7 @@ impl Drop for Engine {
 }
 
 /// What a run begins with.
+#[expect(clippy::large_enum_variant, reason = "nearly all are runs, and those should cost no allocation")]
 pub enum Work {
     Run(RunRequest),
     Replay(Box<Record>),

@@ -18,13 +18,16 @@ const MAGIC: &[u8; 8] = b"WAVSRUN\x01";
 /// How a run ended: its output, or status and text.
 pub type Ended = Result<Vec<u8>, (u32, String)>;
 
+/// Files by their path.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// A whole record.
 pub struct Record {
     pub request: RunRequest,
     /// Of `wasi:random/insecure-seed`, low and high half.
     pub insecure_seed: (u64, u64),
     /// The files the run could see when it began: path, content.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Files,
     pub calls: Vec<Call>,
     /// What is missing for a replay.
     pub incomplete: Option<String>,
@@ -136,7 +139,7 @@ impl Record {
 }
 
 /// The files below a directory, or None when they are more than `limit` bytes. Links are left out.
-pub fn read_files(dir: &Path, limit: usize) -> io::Result<Option<Vec<(String, Vec<u8>)>>> {
+pub fn read_files(dir: &Path, limit: usize) -> io::Result<Option<Files>> {
     let mut out = Vec::new();
     let mut left = limit;
     let mut folders = vec![dir.to_path_buf()];

@@ -69,7 +69,7 @@ impl Submitted {
         let mut next = Some(self);
         let mut took = Duration::ZERO;
         while let Some(run) = next {
-            next = run.to_its_end(&handle, &mut took).await;
+            next = run.finish(&handle, &mut took).await;
             if took > TURN {
                 took = Duration::ZERO;
                 yield_now().await;
@@ -78,7 +78,7 @@ impl Submitted {
     }
 
     /// The run to go on with.
-    async fn to_its_end(self, handle: &Handle, took: &mut Duration) -> Option<Self> {
+    async fn finish(self, handle: &Handle, took: &mut Duration) -> Option<Self> {
         // Bindings go in reverse order: if the run dies, it tells first and leaves then.
         let Self { shared, work, ticket, done } = self;
         let (request, taping) = work.begin(&ticket);

@@ -23,7 +23,7 @@ pub struct Taping {
     /// The request as it came, for the record.
     request: RunRequest,
     insecure_seed: u128,
-    files: Vec<(String, Vec<u8>)>,
+    files: record::Files,
 }
 
 impl Taping {
@@ -73,7 +73,7 @@ impl Taping {
         };
         let (wall, monotonic) = (shift(), shift());
         let tape = || Arc::clone(&self.tape);
-        builder.wall_clock(TapedClock { clock: WallClock::default(), shift: wall, tape: tape() });
+        builder.wall_clock(TapedClock { clock: WallClock, shift: wall, tape: tape() });
         let clock = MonotonicClock::default();
         builder.monotonic_clock(TapedClock { clock, shift: monotonic, tape: tape() });
         let source = |start: u64| -> Box<dyn Rng + Send> {
@@ -97,8 +97,7 @@ impl Taping {
             return (result, Vec::new());
         }
         let (calls, incomplete) = self.tape.finish();
-        let ended = result.as_ref().map(Clone::clone);
-        let ended = ended.map_err(|failure| (failure.status as u32, failure.message.clone()));
+        let ended = result.clone().map_err(|failure| (failure.status as u32, failure.message));
         let insecure_seed = (self.insecure_seed as u64, (self.insecure_seed >> 64) as u64);
         let record =
             Record { request: self.request, insecure_seed, files: self.files, calls, incomplete, ended };
