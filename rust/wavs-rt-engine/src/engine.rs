@@ -43,7 +43,7 @@ pub struct Shared {
     components: Arc<Components>,
     ticker: Ticker,
     permits: Semaphore,
-    running: AtomicU64,
+    pub running: AtomicU64,
     waiting: AtomicU64,
     pub completed: [AtomicU64; Status::COUNT],
 }

@@ -43,8 +43,8 @@ pub struct Http {
     port: Arc<HostPort>,
     service: Option<ServiceSnapshot>,
     tape: Option<Arc<Tape>>,
-    /// One more reference per connection.
-    connections: Arc<()>,
+    /// One more reference per connection; made with the first one.
+    connections: OnceLock<Arc<()>>,
     /// Read from the manifest at the first request.
     allowed: OnceLock<Arc<AllowedHosts>>,
 }
@@ -56,7 +56,7 @@ impl Http {
         service: Option<ServiceSnapshot>,
         tape: Option<Arc<Tape>>,
     ) -> Self {
-        Self { egress, port, service, tape, connections: Arc::default(), allowed: OnceLock::new() }
+        Self { egress, port, service, tape, connections: OnceLock::new(), allowed: OnceLock::new() }
     }
 
     fn allowed(&self) -> Arc<AllowedHosts> {
@@ -75,7 +75,7 @@ impl WasiHttpHooks for Http {
         let (allowed, rules, port) = (self.allowed(), self.egress.rules(), Arc::clone(&self.port));
         // The place on the tape is that of the call, whenever the answer comes.
         let taken = self.tape.as_ref().map(|tape| Taken::new(tape, &request));
-        let connection = Arc::clone(&self.connections);
+        let connection = Arc::clone(self.connections.get_or_init(Arc::default));
         let send = move |request| async move {
             if Arc::strong_count(&connection) > MAX_CONNECTIONS {
                 return Err(Error::ConnectionLimitReached);

@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::run::RunOutcome;
 
 /// How much the threads of the slow lane give way. Not 19: they hold locks at times.
 const NICE: i32 = 10;
+/// CPU time between two looks at a busy run; they are 2 ms apart at least.
+const LONG: Duration = Duration::from_millis(1);
 /// How long threads get to end once all work has completed.
 const THREAD_EXIT: Duration = Duration::from_secs(1);
 
@@ -31,16 +33,50 @@ pub struct Lanes {
 
 /// Says that a run keeps its thread busy.
 #[derive(Clone, Default)]
-pub struct Busy(Arc<AtomicBool>);
+pub struct Busy(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    busy: AtomicBool,
+    /// How often the run has been given a thread.
+    polls: AtomicU64,
+}
+
+/// Where a run was looked at: with which of its turns on a thread, and at which CPU time of it.
+#[derive(Clone, Copy)]
+pub struct Look {
+    poll: u64,
+    cpu: Duration,
+}
 
 impl Busy {
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub fn get(&self) -> bool {
+        self.0.busy.load(Ordering::Relaxed)
     }
 
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Whether the run has computed for long since the last look. Time alone does not tell: on a machine
+    /// with much to do its thread may not have had its turn.
+    pub fn look(&self, last: &mut Option<Look>) -> bool {
+        let now = Look { poll: self.0.polls.load(Ordering::Relaxed), cpu: thread_cpu() };
+        let computed = last.is_some_and(|last| last.poll == now.poll && now.cpu - last.cpu >= LONG);
+        *last = Some(now);
+        if computed {
+            self.0.busy.store(true, Ordering::Relaxed);
+        }
+        computed
     }
+
+    fn given_a_thread(&self) {
+        self.0.polls.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is writable.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn give_way() {
@@ -74,10 +110,13 @@ impl Lanes {
     /// Runs to the end, in the slow lane from the moment that `busy` is set; what follows is back in the
     /// quick one. None when the run died.
     pub async fn drive(&self, mut run: Run, busy: Busy) -> Option<RunOutcome> {
-        let quickly = poll_fn(|context| match run.as_mut().poll(context) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending if busy.get() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        let quickly = poll_fn(|context| {
+            busy.given_a_thread();
+            match run.as_mut().poll(context) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending if busy.get() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
         });
         match quickly.await {
             Some(outcome) => Some(outcome),
@@ -112,9 +151,14 @@ mod tests {
         let (run_seen, run_busy) = (seen.0.clone(), busy.clone());
         let run = Box::pin(async move {
             run_seen.send(here()).unwrap();
-            if keeps_busy {
-                run_busy.set();
+            let mut last = None;
+            assert!(!run_busy.look(&mut last), "one look tells nothing");
+            while keeps_busy && !run_busy.look(&mut last) {
+                let start = thread_cpu();
+                while thread_cpu() - start < LONG {}
             }
+            std::thread::sleep(LONG * 2);
+            assert!(!run_busy.look(&mut last), "waiting is not computing");
             tokio::task::yield_now().await;
             run_seen.send(here()).unwrap();
             RunOutcome { result: Ok(vec![]), fuel_used: 0, wall: Duration::ZERO, record: vec![] }

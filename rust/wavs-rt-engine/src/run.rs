@@ -13,7 +13,6 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpCtx;
-use wasmtime_wasi_tls::WasiTlsCtxBuilder;
 
 use crate::bindings::{AggregatorInput, AnyTxHash, TriggerAction};
 use crate::budget::Budget;
@@ -32,7 +31,6 @@ use crate::lanes::Busy;
 use crate::state::{Limits, RunState, ServiceSnapshot};
 use crate::stdio::Capture;
 use crate::taping::Taping;
-use crate::tls::Tls;
 use crate::worlds::{Export, Linked};
 
 /// Host resources of a run that can open files or sockets.
@@ -217,7 +215,8 @@ fn prepare(
             request.service.clone(),
             taping.map(|taping| Arc::clone(&taping.tape)),
         ),
-        tls: WasiTlsCtxBuilder::new().provider(Box::new(Tls { egress: Arc::clone(&ground.egress) })).build(),
+        tls: None,
+        egress: Arc::clone(&ground.egress),
         table,
         limits: Limits::new(memory, options.max_table_elements, options.max_instances),
         host_call_bytes: options.max_host_call_bytes,
@@ -236,14 +235,17 @@ fn prepare(
     Ok((store, streams))
 }
 
-/// A busy guest gives way after each slice, and goes to the slow lane after its first.
+/// A guest that computes for long goes to the slow lane, and gives way after each slice there.
 fn take_turns(store: &mut Store<RunState>, deadline: Option<Instant>, busy: Busy) {
     store.set_epoch_deadline(slice(deadline, FIRST_SLICE));
+    let mut last = None;
     store.epoch_deadline_callback(move |_: StoreContextMut<'_, RunState>| {
         if deadline.is_some_and(|end| Instant::now() >= end) {
             return Ok(UpdateDeadline::Interrupt);
         }
-        busy.set();
+        if !busy.get() && !busy.look(&mut last) {
+            return Ok(UpdateDeadline::Continue(slice(deadline, FIRST_SLICE)));
+        }
         Ok(UpdateDeadline::YieldCustom(slice(deadline, SLICE), Box::pin(yield_now())))
     });
 }

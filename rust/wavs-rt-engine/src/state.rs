@@ -7,13 +7,15 @@ use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxView, WasiTlsView};
+use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
 
 use crate::bindings::service::Service;
+use crate::egress::Egress;
 use crate::failure::Failure;
 use crate::flat;
 use crate::host::HostPort;
 use crate::http::Http;
+use crate::tls::Tls;
 
 /// A service as flat bytes, shared by all its runs and decoded only when a guest asks for it.
 #[derive(Clone)]
@@ -42,7 +44,9 @@ pub struct RunState {
     pub wasi: WasiCtx,
     pub http_fields: WasiHttpCtx,
     pub http: Http,
-    pub tls: WasiTlsCtx,
+    /// Made when it is used.
+    pub tls: Option<WasiTlsCtx>,
+    pub egress: Arc<Egress>,
     pub table: ResourceTable,
     pub limits: Limits,
     pub host_call_bytes: usize,
@@ -67,7 +71,11 @@ impl WasiHttpView for RunState {
 
 impl WasiTlsView for RunState {
     fn tls(&mut self) -> WasiTlsCtxView<'_> {
-        WasiTlsCtxView { table: &mut self.table, ctx: &mut self.tls }
+        let make = || {
+            let provider = Box::new(Tls { egress: Arc::clone(&self.egress) });
+            WasiTlsCtxBuilder::new().provider(provider).build()
+        };
+        WasiTlsCtxView { table: &mut self.table, ctx: self.tls.get_or_insert_with(make) }
     }
 }
 

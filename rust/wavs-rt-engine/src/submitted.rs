@@ -18,8 +18,10 @@ use crate::failure::Status;
 use crate::inflight::{Completion, Ticket};
 use crate::run::RunOutcome;
 
-/// After runs of so long together a task lets the thread look at others, and at sockets and timers.
-const TURN: Duration = Duration::from_millis(1);
+/// After runs of so long together a task lets the thread look at others.
+const TURN: Duration = Duration::from_micros(100);
+/// The same when there are no other runs: then it is for sockets and timers.
+const TURN_ALONE: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// There is one while a completion is told on this thread.
@@ -69,8 +71,10 @@ impl Submitted {
         let mut next = Some(self);
         let mut took = Duration::ZERO;
         while let Some(run) = next {
+            let shared = Arc::clone(&run.shared);
             next = run.finish(&handle, &mut took).await;
-            if took > TURN {
+            let alone = shared.running.load(Ordering::Relaxed) == 0;
+            if took > if alone { TURN_ALONE } else { TURN } {
                 took = Duration::ZERO;
                 yield_now().await;
             }
