@@ -2,9 +2,7 @@
 #include "guest_network.hpp"
 
 #include "wavs/net/url.hpp"
-
-#include <fstream>
-#include <iterator>
+#include "wavs/storage/data_dir.hpp"
 
 namespace wavs::app {
 namespace {
@@ -40,15 +38,14 @@ void add_endpoints(std::vector<std::string>& out, const types::CosmosChainConfig
     add_endpoint(out, chain.grpc_endpoint);
 }
 
-base::Result<std::string> read_text(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file.good() && !file.eof()) {
-        return base::Error(base::ErrorKind::Invalid, "config",
-                           fmt::format("engine.tls_ca_file: {} cannot be read", path.string()),
-                           "name a file with certificates in PEM form, or leave the key out");
+// A refusal of the rules, for the key it came of.
+base::Result<void> of_key(std::string_view key, base::Result<void> result,
+                          std::string_view remedy) {
+    if (result.has_value()) {
+        return result;
     }
-    return text;
+    return base::Error(base::ErrorKind::Invalid, "config",
+                       fmt::format("{}: {}", key, result.error().message()), std::string(remedy));
 }
 
 }  // namespace
@@ -62,18 +59,24 @@ std::vector<std::string> guest_endpoints(const types::ChainConfigs& chains) {
 }
 
 base::Result<void> GuestNetwork::start(std::shared_ptr<const types::ChainConfigs> chains) {
-    if (!config_.tls_ca_file.empty()) {
-        WAVS_TRY(ca_pem_, read_text(config_.tls_ca_file));
+    WAVS_TRY(of_key("engine.allow_private", set_chains(std::move(chains)),
+                    "exceptions are addresses, networks or host names, each with an optional "
+                    "port"));
+    if (config_.tls_ca_file.empty()) {
+        return base::ok();
     }
-    auto started = set_chains(std::move(chains));
-    if (!started.has_value()) {
-        return base::Error(base::ErrorKind::Invalid, "config",
-                           fmt::format("engine.allow_private or engine.tls_ca_file: {}",
-                                       started.error().message()),
-                           "exceptions are addresses, networks or host names, each with an "
-                           "optional port");
+    return of_key("engine.tls_ca_file", add_authorities(),
+                  "name a file with certificates in PEM form, or leave the key out");
+}
+
+base::Result<void> GuestNetwork::add_authorities() {
+    const std::lock_guard lock(mutex_);
+    WAVS_TRY(ca_pem_, storage::read_file(config_.tls_ca_file));
+    if (ca_pem_.empty()) {
+        return base::Error(base::ErrorKind::Invalid, "empty_file",
+                           fmt::format("{} is empty", config_.tls_ca_file.string()));
     }
-    return base::ok();
+    return apply_locked();
 }
 
 base::Result<void> GuestNetwork::set_chains(std::shared_ptr<const types::ChainConfigs> chains) {

@@ -22,6 +22,7 @@ public:
     base::Result<void> add_own_port(std::uint16_t port);
 
 private:
+    base::Result<void> add_authorities();
     base::Result<void> apply_locked();
 
     engine::Engine& engine_;

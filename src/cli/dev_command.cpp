@@ -4,6 +4,7 @@
 #include "wavs/async/runtime.hpp"
 #include "wavs/async/task_group.hpp"
 #include "wavs/cli/programs.hpp"
+#include "wavs/storage/data_dir.hpp"
 #include "wavs/telemetry/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,7 +12,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
-#include <cstdlib>
 
 namespace wavs::cli {
 namespace {
@@ -24,11 +24,8 @@ class Folder {
 public:
     static base::Result<Folder> make(const DevOptions& options) {
         if (!options.folder) {
-            auto pattern = (fs::temp_directory_path() / "wavs-dev-XXXXXX").string();
-            if (::mkdtemp(pattern.data()) == nullptr) {
-                return failed(pattern, "cannot be made");
-            }
-            return Folder(pattern, options.keep_data);
+            WAVS_TRY(auto path, storage::make_temporary_folder("wavs-dev"));
+            return Folder(std::move(path), options.keep_data);
         }
         std::error_code error;
         fs::create_directories(*options.folder, error);

@@ -2,22 +2,9 @@
 #include "local_engine.hpp"
 
 #include "wavs/rt/native.hpp"
-
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include "wavs/storage/data_dir.hpp"
 
 namespace wavs::cli {
-
-base::Result<base::Bytes> read_file(const std::filesystem::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    base::Bytes bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    if (in.bad() || (bytes.empty() && !in.eof())) {
-        return base::Error(base::ErrorKind::Invalid, "file_unreadable",
-                           fmt::format("{} cannot be read", file.string()), "check the path");
-    }
-    return bytes;
-}
 
 LocalEngine::LocalEngine(std::filesystem::path root)
     : root_(std::move(root)), blobs_(root_ / "ca") {}
@@ -31,13 +18,8 @@ LocalEngine::~LocalEngine() {
 
 base::Result<std::unique_ptr<LocalEngine>> LocalEngine::make(
     std::map<std::string, std::string> environment) {
-    auto pattern = (std::filesystem::temp_directory_path() / "wavs-cli-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) {
-        return base::Error(base::ErrorKind::Unavailable, "temp_folder",
-                           fmt::format("cannot make a folder {}", pattern),
-                           "set TMPDIR to a folder that can be written");
-    }
-    std::unique_ptr<LocalEngine> out(new LocalEngine(pattern));
+    WAVS_TRY(auto root, storage::make_temporary_folder("wavs-cli"));
+    std::unique_ptr<LocalEngine> out(new LocalEngine(std::move(root)));
     WAVS_TRY(out->quarantine_,
              engine::Quarantine::open(out->root_ / "strikes", out->clock_, out->metrics_));
     engine::Options options;
@@ -56,19 +38,16 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::make(
 }
 
 base::Result<types::ComponentDigest> LocalEngine::add_component(const std::filesystem::path& file) {
-    WAVS_TRY(const auto bytes, read_file(file));
-    return blobs_.put(bytes);
+    WAVS_TRY(const auto bytes, storage::read_file(file));
+    return blobs_.put(base::as_bytes(bytes));
 }
 
-base::Result<std::filesystem::path> LocalEngine::folder(std::string_view name) {
-    auto path = root_ / name;
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) {
-        return base::Error(base::ErrorKind::Unavailable, "temp_folder",
-                           fmt::format("{}: {}", path.string(), error.message()));
-    }
-    return path;
+base::Result<rt::RunOutcome> LocalEngine::replay(base::Bytes record) {
+    WAVS_TRY(const auto files, storage::make_temporary_folder("wavs-replay"));
+    auto outcome = run(engine_->replay(std::move(record), files));
+    std::error_code ignored;
+    std::filesystem::remove_all(files, ignored);
+    return outcome;
 }
 
 base::Result<void> LocalEngine::forget(const types::ServiceId& service) {

@@ -27,8 +27,8 @@ public:
     engine::Engine& engine() { return *engine_; }
     /// Reads a component and keeps it for runs.
     base::Result<types::ComponentDigest> add_component(const std::filesystem::path& file);
-    /// A new empty folder.
-    base::Result<std::filesystem::path> folder(std::string_view name);
+    /// A recorded run again, of a component that was added.
+    base::Result<rt::RunOutcome> replay(base::Bytes record);
     /// Forgets what the service has stored: keys and files.
     base::Result<void> forget(const types::ServiceId& service);
 
@@ -56,8 +56,5 @@ private:
     std::unique_ptr<engine::Quarantine> quarantine_;
     std::unique_ptr<engine::Engine> engine_;
 };
-
-/// A file's bytes. `file_unreadable` (Invalid) names it.
-base::Result<base::Bytes> read_file(const std::filesystem::path& file);
 
 }  // namespace wavs::cli

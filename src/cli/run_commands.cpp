@@ -3,6 +3,7 @@
 
 #include "local_engine.hpp"
 #include "wavs/base/hex.hpp"
+#include "wavs/storage/data_dir.hpp"
 #include "wavs/telemetry/log.hpp"
 #include "wavs/types/event_id.hpp"
 
@@ -76,7 +77,8 @@ int compare(const rt::RecordInfo& recorded, const rt::RunOutcome& now, Terminal&
 
 base::Result<int> replay(const Invocation& invocation, Terminal& terminal) {
     WAVS_TRY(const auto file, one_file(invocation, "recorded run"));
-    WAVS_TRY(auto record, read_file(file));
+    WAVS_TRY(const auto text, storage::read_file(file));
+    auto record = base::to_bytes(text);
     WAVS_TRY(const auto local, LocalEngine::make(invocation.environment));
     WAVS_TRY(const auto info, local->engine().record_info(record));
     const types::ComponentDigest digest(info.digest);
@@ -95,8 +97,7 @@ base::Result<int> replay(const Invocation& invocation, Terminal& terminal) {
                               types::to_string(types::ServiceId(info.service_id)), info.workflow_id,
                               rt::to_string(info.entry)));
     terminal.line(fmt::format("recorded   {} host calls", info.calls));
-    WAVS_TRY(const auto files, local->folder("files"));
-    WAVS_TRY(const auto outcome, local->run(local->engine().replay(std::move(record), files)));
+    WAVS_TRY(const auto outcome, local->replay(std::move(record)));
     return compare(info, outcome, terminal);
 }
 
@@ -115,7 +116,8 @@ base::Result<std::uint32_t> runs_of(const Invocation& invocation) {
 base::Result<base::Bytes> input_of(const Invocation& invocation) {
     const auto text = invocation.value("--input").value_or("");
     if (text.starts_with("@")) {
-        return read_file(invocation.cwd / text.substr(1));
+        WAVS_TRY(const auto bytes, storage::read_file(invocation.cwd / text.substr(1)));
+        return base::to_bytes(bytes);
     }
     if (text.starts_with("0x")) {
         return base::parse_hex(text.substr(2));

@@ -9,9 +9,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace wavs::storage {
@@ -20,7 +19,11 @@ namespace {
 base::Error io_error(std::string_view what, const std::filesystem::path& path) {
     const int error = errno;
     std::string remedy;
-    if (error == EACCES || error == EPERM || error == EROFS) {
+    if (error == EISDIR) {
+        remedy = "name a file, not a folder";
+    } else if (what == "read") {
+        remedy = "make it readable for this user";
+    } else if (error == EACCES || error == EPERM || error == EROFS) {
         remedy = "make it writable for this user, or choose another directory with the key `data`";
     } else if (error == ENOSPC) {
         remedy = "free disk space";
@@ -133,21 +136,46 @@ base::Result<void> write_file_atomically(const std::filesystem::path& path,
 }
 
 base::Result<std::string> read_file(const std::filesystem::path& path) {
-    errno = 0;
-    std::ifstream in(path, std::ios::binary);
-    if (!in) {
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) {
         if (errno == ENOENT) {
             return base::Error(base::ErrorKind::NotFound, "file_not_found",
-                               fmt::format("no file {}", path.string()));
+                               fmt::format("no file {}", path.string()), "check the path");
         }
         return io_error("read", path);
     }
-    std::ostringstream out;
-    out << in.rdbuf();
-    if (in.bad()) {
-        return io_error("read", path);
+    std::error_code unknown;
+    const auto expected = std::filesystem::file_size(path, unknown);
+    std::string out((unknown ? 0 : expected) + 1, '\0');
+    for (std::size_t at = 0;;) {
+        if (at == out.size()) {
+            out.resize(at + 4096);
+        }
+        const auto count = ::read(file.get(), out.data() + at, out.size() - at);
+        if (count < 0 && errno != EINTR) {
+            return io_error("read", path);
+        }
+        if (count == 0) {
+            out.resize(at);
+            return out;
+        }
+        at += count > 0 ? static_cast<std::size_t>(count) : 0;
     }
-    return std::move(out).str();
+}
+
+base::Result<std::filesystem::path> make_temporary_folder(std::string_view name) {
+    std::error_code none;
+    auto folder = std::filesystem::temp_directory_path(none).string();
+    // What mkdtemp replaces.
+    auto path = fmt::format("{}/{}-{:X>6}", folder, name, "");
+    if (none || ::mkdtemp(path.data()) == nullptr) {
+        return base::Error(
+            base::ErrorKind::Unavailable, "temporary_folder",
+            fmt::format("no folder can be made in {}: {}", folder.empty() ? "TMPDIR" : folder,
+                        none ? none.message() : std::strerror(errno)),
+            "set TMPDIR to a folder that can be written");
+    }
+    return std::filesystem::path(path);
 }
 
 }  // namespace wavs::storage

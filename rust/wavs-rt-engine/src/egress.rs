@@ -251,10 +251,14 @@ fn parse(text: &str) -> Result<Exception, String> {
 
 fn tls(ca_pem: &[u8]) -> Result<Arc<rustls::ClientConfig>, String> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let public = roots.len();
     for certificate in CertificateDer::pem_slice_iter(ca_pem) {
         let added = certificate.map_err(|error| error.to_string());
         let added = added.and_then(|der| roots.add(der).map_err(|error| error.to_string()));
         added.map_err(|error| format!("a certificate authority cannot be read: {error}"))?;
+    }
+    if !ca_pem.is_empty() && roots.len() == public {
+        return Err("no certificate is in what should hold certificate authorities".into());
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -344,10 +348,9 @@ mod tests {
             let failure = Rules::new(&options).err().unwrap();
             assert!(failure.status == Status::InvalidInput && failure.message.contains(text), "{text}");
         }
-        let options = NetworkOptions {
-            ca_pem: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into(),
-            ..NetworkOptions::default()
-        };
-        assert!(Rules::new(&options).err().unwrap().message.contains("certificate"));
+        for text in ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not a certificate"] {
+            let options = NetworkOptions { ca_pem: text.into(), ..NetworkOptions::default() };
+            assert!(Rules::new(&options).err().unwrap().message.contains("certificate"), "{text}");
+        }
     }
 }

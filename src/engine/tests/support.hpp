@@ -2,9 +2,9 @@
 #pragma once
 
 #include "wavs/engine/jobs.hpp"
+#include "wavs/storage/data_dir.hpp"
 #include "wavs/types/event_id.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -13,9 +13,8 @@ namespace wavs::engine {
 class TempDir {
 public:
     TempDir() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "wavs-engine-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
+        auto made = storage::make_temporary_folder("wavs-engine-test");
+        path_ = std::move(made.value());
     }
     ~TempDir() {
         std::error_code ignored;

@@ -10,7 +10,6 @@
 
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <fstream>
 
 namespace wavs::storage {
@@ -21,9 +20,8 @@ using ::testing::HasSubstr;
 class TempDir {
 public:
     TempDir() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "wavs-test-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
+        auto made = make_temporary_folder("wavs-storage-test");
+        path_ = std::move(made.value());
     }
     ~TempDir() {
         std::error_code ignored;
@@ -180,6 +178,32 @@ TEST(DataDir, second_holder_is_refused_by_name) {
     const auto second = DataDirLock::acquire(dir.path());
     EXPECT_EQ(second.error().code().view(), "data_dir_in_use");
     EXPECT_THAT(second.error().message(), HasSubstr(std::to_string(::getpid())));
+}
+
+TEST(Files, are_read_whole_and_a_failure_names_the_path) {
+    const TempDir dir;
+    const auto file = dir.path() / "file";
+    const std::string bytes(10'000, '\0');
+    ASSERT_TRUE(write_file_atomically(file, bytes).has_value());
+    EXPECT_EQ(read_file(file).value(), bytes);
+    ASSERT_TRUE(write_file_atomically(file, "").has_value());
+    EXPECT_EQ(read_file(file).value(), "");
+    // Its size is 0 to whoever asks for it.
+    EXPECT_THAT(read_file("/proc/self/status").value(), HasSubstr("VmRSS"));
+    const auto folder = read_file(dir.path());
+    ASSERT_FALSE(folder.has_value());
+    EXPECT_THAT(folder.error().message(), HasSubstr(dir.path().string()));
+    EXPECT_THAT(folder.error().remedy(), HasSubstr("not a folder"));
+    const auto nothing = read_file(dir.path() / "other");
+    ASSERT_FALSE(nothing.has_value());
+    EXPECT_EQ(nothing.error().code().view(), "file_not_found");
+}
+
+TEST(Files, a_temporary_folder_is_new_and_private) {
+    const TempDir one;
+    const TempDir two;
+    EXPECT_NE(one.path(), two.path());
+    EXPECT_EQ(std::filesystem::status(one.path()).permissions(), std::filesystem::perms::owner_all);
 }
 
 TEST(DataDir, unusable_directory_names_path_and_remedy) {

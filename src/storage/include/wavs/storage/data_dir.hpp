@@ -26,6 +26,10 @@ private:
 /// power loss.
 base::Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+/// `file_not_found` (NotFound) or `storage_io`, with the path.
 base::Result<std::string> read_file(const std::filesystem::path& path);
+
+/// A new empty folder `<name>-<random>` where TMPDIR says, for this user alone.
+base::Result<std::filesystem::path> make_temporary_folder(std::string_view name);
 
 }  // namespace wavs::storage
