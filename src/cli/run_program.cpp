@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "determinism_command.hpp"
 #include "dev_options.hpp"
 #include "quarantine_command.hpp"
-#include "run_commands.hpp"
+#include "replay_command.hpp"
 #include "wavs/base/version.hpp"
 #include "wavs/cli/command.hpp"
 #include "wavs/crypto/keyring.hpp"

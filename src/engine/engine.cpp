@@ -435,18 +435,10 @@ async::Flow<base::Result<rt::RunOutcome>> Engine::run_recorded(OperatorJob job,
 
 async::Task<base::Result<rt::RunOutcome>> Engine::replay(base::Bytes record,
                                                          std::filesystem::path files) {
-    WAVS_CO_TRY(const auto info, record_info(record));
+    WAVS_CO_TRY(const auto info, rt::record_info(impl_->ports.library, record));
     const types::ComponentDigest digest(info.digest);
     WAVS_CO_TRY(co_await impl_->components->load(digest, rt::world_of(info.entry), rt::Pin::No));
     co_return co_await async::as_task(impl_->replay(std::move(record), files.string()));
-}
-
-base::Result<rt::RecordInfo> Engine::record_info(base::ByteView record) const {
-    return rt::record_info(impl_->ports.library, record);
-}
-
-base::Result<std::string> Engine::records_difference(base::ByteView a, base::ByteView b) const {
-    return rt::records_difference(impl_->ports.library, a, b);
 }
 
 async::Task<base::Result<Actions>> Engine::process_input(AggregatorJob job) {

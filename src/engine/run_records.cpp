@@ -4,6 +4,7 @@
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <fstream>
 #include <vector>
@@ -38,17 +39,21 @@ std::uint64_t number_of(const fs::path& record) {
 
 }  // namespace
 
-// Touched on the strand alone.
+// Touched on the strand alone, but for what waits.
 struct RunRecords::State {
+    State(fs::path where, std::size_t how_many) : root(std::move(where)), kept(how_many) {}
+
     fs::path root;
     std::size_t kept;
     std::map<types::ServiceId, std::uint64_t> next;
+    std::atomic<std::size_t> waiting{0};
 
     void write(const types::ServiceId& service, const types::TraceId& trace,
                const base::Bytes& record) {
         const auto directory = root / types::to_string(service);
         std::error_code error;
         fs::create_directories(directory, error);
+        fs::permissions(root, fs::perms::owner_all, error);
         auto present = records_in(directory);
         auto [found, fresh] = next.try_emplace(service, 0);
         if (fresh && !present.empty()) {
@@ -73,8 +78,7 @@ struct RunRecords::State {
 };
 
 RunRecords::RunRecords(fs::path data, std::size_t kept, const async::Executor& blocking)
-    : state_(std::make_shared<State>(State{data / "runs", kept, {}})),
-      strand_(async::make_strand(blocking)) {}
+    : state_(std::make_shared<State>(data / "runs", kept)), strand_(async::make_strand(blocking)) {}
 
 fs::path RunRecords::directory_of(const types::ServiceId& service) const {
     return state_->root / types::to_string(service);
@@ -82,8 +86,18 @@ fs::path RunRecords::directory_of(const types::ServiceId& service) const {
 
 void RunRecords::store(const types::ServiceId& service, const types::TraceId& trace,
                        base::Bytes record) {
+    const auto bytes = record.size();
+    if (state_->waiting.fetch_add(bytes) + bytes > kMaxWaiting) {
+        state_->waiting.fetch_sub(bytes);
+        telemetry::log_warn("engine", "a recorded run was left out: others wait for the disk",
+                            {{"service", types::to_string(service)},
+                             {"trace_id", types::to_string(trace)},
+                             {"remedy", "record fewer services, or lower engine.record_bytes"}});
+        return;
+    }
     async::post(strand_, [state = state_, service, trace, record = std::move(record)] {
         state->write(service, trace, record);
+        state->waiting.fetch_sub(record.size());
     });
 }
 

@@ -12,6 +12,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
+base::Result<rt::RecordInfo> info_of(const base::Bytes& record) {
+    return rt::record_info(rt::native_library(), record);
+}
+
 class RecordTest : public RealEngineTest {
 protected:
     // After a restart, which waits for what is written in the background; oldest first.
@@ -65,12 +69,12 @@ TEST_F(RecordTest, a_request_is_answered_from_the_record) {
     // The server is gone, and nothing is allowed any more.
     const auto kept = records();
     ASSERT_EQ(kept.size(), 2U);
-    const auto info = node().engine().record_info(kept[0]).value();
+    const auto info = info_of(kept[0]).value();
     EXPECT_TRUE(info.succeeded);
     EXPECT_EQ(types::ServiceId(info.service_id), service().id);
     EXPECT_EQ(replay(kept[0]).output.value(), info.output);
     EXPECT_EQ(replay(kept[1]).output.error().message(), "HTTP-request-denied");
-    EXPECT_THAT(node().engine().records_difference(kept[0], kept[1]).value(),
+    EXPECT_THAT(rt::records_difference(rt::native_library(), kept[0], kept[1]).value(),
                 HasSubstr("host call 1 differs: `http POST"));
 }
 
@@ -81,7 +85,7 @@ TEST_F(RecordTest, values_are_answered_from_the_record_and_nothing_is_stored) {
     EXPECT_THAT(text(add), HasSubstr("\"value\":3"));
     const auto first = records().at(0);
     for (int i = 0; i < 2; ++i) {
-        EXPECT_EQ(replay(first).output.value(), node().engine().record_info(first).value().output);
+        EXPECT_EQ(replay(first).output.value(), info_of(first).value().output);
     }
     EXPECT_THAT(text(add), HasSubstr("\"value\":6"));
 }
@@ -102,6 +106,15 @@ TEST_F(RecordTest, the_newest_records_are_kept) {
     EXPECT_EQ(records().size(), 0U);
 }
 
+TEST_F(RecordTest, only_this_user_can_read_them) {
+    options_.records.all = true;
+    ASSERT_TRUE(use("echo"));
+    EXPECT_EQ(text("hello"), "hello");
+    EXPECT_EQ(records().size(), 1U);
+    EXPECT_EQ(std::filesystem::status(dir_.path() / "runs").permissions(),
+              std::filesystem::perms::owner_all);
+}
+
 TEST_F(RecordTest, what_is_too_long_says_so) {
     options_.records.all = true;
     options_.records.bytes = 20;
@@ -109,10 +122,10 @@ TEST_F(RecordTest, what_is_too_long_says_so) {
     EXPECT_THAT(text(R"({"write":{"bucket":"b","key":"k","value":[1]}})"), HasSubstr("write"));
     const auto kept = records();
     ASSERT_EQ(kept.size(), 1U);
-    EXPECT_THAT(node().engine().record_info(kept[0]).value().incomplete,
+    EXPECT_THAT(info_of(kept[0]).value().incomplete,
                 ::testing::Optional(HasSubstr("longer than 20 bytes")));
     EXPECT_THAT(replay(kept[0]).output.error().message(), HasSubstr("not complete"));
-    const auto junk = node().engine().record_info(base::to_bytes("junk"));
+    const auto junk = info_of(base::to_bytes("junk"));
     ASSERT_FALSE(junk.has_value());
     EXPECT_EQ(junk.error().code(), base::ErrorCode("not_a_record"));
 }

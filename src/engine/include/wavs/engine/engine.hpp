@@ -76,8 +76,6 @@ public:
     /// `rt_invalid_input` when the run goes another way than recorded.
     async::Task<base::Result<rt::RunOutcome>> replay(base::Bytes record,
                                                      std::filesystem::path files);
-    base::Result<rt::RecordInfo> record_info(base::ByteView record) const;
-    base::Result<std::string> records_difference(base::ByteView a, base::ByteView b) const;
 
     /// What components see of the chains, from the next call on.
     void set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains);

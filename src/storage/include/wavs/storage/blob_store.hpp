@@ -25,10 +25,10 @@ public:
     bool contains(const types::ComponentDigest& digest) const;
     /// Ascending; files with other names are ignored.
     std::vector<types::ComponentDigest> list() const;
-
-private:
+    /// Where the bytes are, or would be.
     std::filesystem::path path_of(const types::ComponentDigest& digest) const;
 
+private:
     std::filesystem::path root_;
     std::mutex mutex_;
     std::unordered_set<types::ComponentDigest, base::FixedBytesHash> verified_;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "run_commands.hpp"
+#include "determinism_command.hpp"
 
+#include "component_command.hpp"
 #include "local_engine.hpp"
 #include "wavs/base/hex.hpp"
+#include "wavs/rt/native.hpp"
 #include "wavs/storage/data_dir.hpp"
 #include "wavs/telemetry/log.hpp"
 #include "wavs/types/event_id.hpp"
@@ -15,91 +17,6 @@ namespace {
 
 constexpr std::uint32_t kDefaultRuns = 4;
 constexpr std::uint32_t kMostRuns = 100;
-
-base::Error usage(std::string message, std::string remedy) {
-    return {base::ErrorKind::Invalid, "usage", std::move(message), std::move(remedy)};
-}
-
-// One command's end: its error, or the status.
-int ended(const base::Result<int>& result, Terminal& terminal) {
-    if (result.has_value()) {
-        return result.value();
-    }
-    terminal.error(result.error());
-    return result.error().code() == "usage" ? kExitUsage : kExitFailure;
-}
-
-base::Result<std::filesystem::path> one_file(const Invocation& invocation, std::string_view what) {
-    if (invocation.words.size() != 1) {
-        return usage(fmt::format("one {} is needed", what), "name its file");
-    }
-    return invocation.cwd / invocation.words.front();
-}
-
-// As in the node's data folder: ca/<2 digits>/<2 digits>/<digest>.
-std::filesystem::path component_path(const Invocation& invocation,
-                                     const types::ComponentDigest& digest) {
-    if (const auto file = invocation.value("--component")) {
-        return invocation.cwd / *file;
-    }
-    const auto name = types::to_string(digest);
-    const auto data = invocation.cwd / invocation.value("--node-data").value_or("");
-    return data / "ca" / name.substr(0, 2) / name.substr(2, 2) / name;
-}
-
-std::string describe(const base::Bytes& output) {
-    constexpr std::size_t kShown = 64;
-    if (output.size() <= kShown) {
-        return fmt::format("{} bytes: 0x{}", output.size(), base::hex(output));
-    }
-    return fmt::format("{} bytes", output.size());
-}
-
-// Success when the run ended as recorded.
-int compare(const rt::RecordInfo& recorded, const rt::RunOutcome& now, Terminal& terminal) {
-    if (!now.output.has_value()) {
-        const auto& error = now.output.error();
-        const bool same = !recorded.succeeded && error.code() != "rt_invalid_input";
-        terminal.line(fmt::format("result     {} ({})", same ? "fails as recorded" : "differs",
-                                  error.message()));
-        return same ? kExitOk : kExitFailure;
-    }
-    if (recorded.succeeded && recorded.output == now.output.value()) {
-        terminal.line("result     the same " + describe(recorded.output));
-        return kExitOk;
-    }
-    terminal.line(fmt::format(
-        "result     differs: recorded {}, now {}",
-        recorded.succeeded ? describe(recorded.output) : "the error \"" + recorded.error + "\"",
-        describe(now.output.value())));
-    return kExitFailure;
-}
-
-base::Result<int> replay(const Invocation& invocation, Terminal& terminal) {
-    WAVS_TRY(const auto file, one_file(invocation, "recorded run"));
-    WAVS_TRY(const auto text, storage::read_file(file));
-    auto record = base::to_bytes(text);
-    WAVS_TRY(const auto local, LocalEngine::make(invocation.environment));
-    WAVS_TRY(const auto info, local->engine().record_info(record));
-    const types::ComponentDigest digest(info.digest);
-    if (!invocation.has("--component") && !invocation.has("--node-data")) {
-        return usage("the component is needed: " + types::to_string(digest),
-                     "give its file with --component, or the node's data folder with --node-data");
-    }
-    WAVS_TRY(const auto found, local->add_component(component_path(invocation, digest)));
-    if (found != digest) {
-        return usage(fmt::format("the component is {}, the run was of {}", types::to_string(found),
-                                 types::to_string(digest)),
-                     "give the component of that digest");
-    }
-    terminal.line("component  " + types::to_string(digest));
-    terminal.line(fmt::format("service    {}, workflow {}, {}",
-                              types::to_string(types::ServiceId(info.service_id)), info.workflow_id,
-                              rt::to_string(info.entry)));
-    terminal.line(fmt::format("recorded   {} host calls", info.calls));
-    WAVS_TRY(const auto outcome, local->replay(std::move(record)));
-    return compare(info, outcome, terminal);
-}
 
 base::Result<std::uint32_t> runs_of(const Invocation& invocation) {
     const auto text = invocation.value("--runs").value_or(std::to_string(kDefaultRuns));
@@ -197,11 +114,26 @@ base::Result<std::vector<base::Bytes>> record_runs(LocalEngine& local,
     return records;
 }
 
-base::Result<int> report(LocalEngine& local, const std::vector<base::Bytes>& records,
-                         Terminal& terminal) {
-    WAVS_TRY(const auto first, local.engine().record_info(records.front()));
+// For `wavs-cli replay`.
+base::Result<void> keep_records(const Invocation& invocation,
+                                const std::vector<base::Bytes>& records, Terminal& terminal) {
+    const auto folder = invocation.value("--records");
+    if (!folder) {
+        return base::ok();
+    }
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const auto file = invocation.cwd / *folder / fmt::format("run-{}.wavsrun", i + 1);
+        WAVS_TRY(storage::write_file_atomically(file, base::as_text(records[i])));
+        terminal.line("record     " + file.string());
+    }
+    return base::ok();
+}
+
+base::Result<int> report(const std::vector<base::Bytes>& records, Terminal& terminal) {
+    WAVS_TRY(const auto first, rt::record_info(rt::native_library(), records.front()));
     for (std::size_t i = 1; i < records.size(); ++i) {
-        WAVS_TRY(const auto text, local.engine().records_difference(records.front(), records[i]));
+        WAVS_TRY(const auto text,
+                 rt::records_difference(rt::native_library(), records.front(), records[i]));
         if (!text.empty()) {
             terminal.line(fmt::format("not deterministic (runs 1 and {}): {}", i + 1, text));
             return kExitFailure;
@@ -212,7 +144,7 @@ base::Result<int> report(LocalEngine& local, const std::vector<base::Bytes>& rec
         "and ended the same: {}",
         records.size(), first.calls,
         first.succeeded ? describe(first.output) : "with the error \"" + first.error + "\""));
-    return first.succeeded ? kExitOk : kExitFailure;
+    return kExitOk;
 }
 
 base::Result<int> determinism(const Invocation& invocation, Terminal& terminal) {
@@ -227,28 +159,18 @@ base::Result<int> determinism(const Invocation& invocation, Terminal& terminal) 
     const auto service = engine::make_snapshot(std::make_shared<types::Service>(
         service_of(digest, std::move(config), invocation.environment)));
     WAVS_TRY(const auto records, record_runs(*local, job_of(service, input), runs));
-    return report(*local, records, terminal);
+    WAVS_TRY(keep_records(invocation, records, terminal));
+    return report(records, terminal);
 }
 
 }  // namespace
-
-std::span<const Flag> replay_flags() {
-    static constexpr std::array kFlags = {
-        Flag{"--component", "PATH", "the component's file"},
-        Flag{"--node-data", "DIR", "or the data folder of the node that has it"},
-    };
-    return kFlags;
-}
-
-int run_replay(Invocation& invocation, Terminal& terminal) {
-    return ended(replay(invocation, terminal), terminal);
-}
 
 std::span<const Flag> determinism_flags() {
     static constexpr std::array kFlags = {
         Flag{"--input", "TEXT", "what the trigger carries: text, 0x and hex, or @FILE"},
         Flag{"--config", "LIST", "the component's configuration: key=value,key=value"},
         Flag{"--runs", "NUMBER", "how often, 2 to 100 (default: 4)"},
+        Flag{"--records", "DIR", "keep a record of each run there, for `replay`"},
     };
     return kFlags;
 }

@@ -5,10 +5,6 @@
 
 namespace wavs::cli {
 
-/// `wavs-cli replay`: a recorded run again, offline; success when it gives the same bytes.
-std::span<const Flag> replay_flags();
-int run_replay(Invocation& invocation, Terminal& terminal);
-
 /// `wavs-cli check-determinism`: one input several times, in worlds that differ.
 std::span<const Flag> determinism_flags();
 int run_determinism(Invocation& invocation, Terminal& terminal);
