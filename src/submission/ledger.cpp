@@ -75,12 +75,17 @@ base::Result<Entry> decode(const base::Bytes& stored) {
 
 }  // namespace
 
+Ledger::Shard& Ledger::shard_of(const LedgerKey& key) {
+    return shards_[key.event.view().back() % kShards];
+}
+
 base::Result<void> Ledger::reserve(const LedgerKey& key, const types::Bytes32& envelope_digest,
                                    types::Timestamp now, storage::Batch& batch) {
     const auto storage = storage_key(key);
-    const std::lock_guard lock(mutex_);
-    const auto held = reserved_.find(key);
-    if (held != reserved_.end() && held->second.digest != envelope_digest) {
+    auto& [mutex, reserved] = shard_of(key);
+    const std::lock_guard lock(mutex);
+    const auto held = reserved.find(key);
+    if (held != reserved.end() && held->second.digest != envelope_digest) {
         return conflict(key);
     }
     WAVS_TRY(auto stored, store_.get(storage::Keyspace::Ledger, storage));
@@ -92,30 +97,34 @@ base::Result<void> Ledger::reserve(const LedgerKey& key, const types::Bytes32& e
     }
     // Also when it is there: its age counts from the last signature.
     batch.put(storage::Keyspace::Ledger, storage, encode(envelope_digest, now));
-    auto& reservation = reserved_[key];
+    auto& reservation = reserved[key];
     reservation.digest = envelope_digest;
     ++reservation.holders;
     return base::ok();
 }
 
 void Ledger::release(const LedgerKey& key) {
-    const std::lock_guard lock(mutex_);
-    const auto held = reserved_.find(key);
-    if (held != reserved_.end() && --held->second.holders == 0) {
-        reserved_.erase(held);
+    auto& [mutex, reserved] = shard_of(key);
+    const std::lock_guard lock(mutex);
+    const auto held = reserved.find(key);
+    if (held != reserved.end() && --held->second.holders == 0) {
+        reserved.erase(held);
     }
 }
 
-// No entry is erased that a signature relies on. Reading, choosing and erasing happen under the
-// mutex that `reserve` takes. A reservation made before is seen here, and its entry stays until the
-// reservation ends: by then the batch with the entry's new time is stored, or given up and there is
-// no signature. A reservation made after finds the entry gone and stores its own, behind this
-// erasure in the journal. So the erasure needs no sync: if it is lost, so is all that came after,
-// and the next step repeats it.
+// No entry is erased that a signature relies on. Reading, choosing and erasing happen under all
+// mutexes, of which `reserve` takes one. A reservation made before is seen here, and its entry
+// stays until the reservation ends: by then the batch with the entry's new time is stored, or given
+// up and there is no signature. A reservation made after finds the entry gone and stores its own,
+// behind this erasure in the journal. So the erasure needs no sync: if it is lost, so is all that
+// came after, and the next step repeats it.
 base::Result<Ledger::Pruned> Ledger::prune(types::Timestamp now, std::chrono::seconds age,
                                            std::size_t limit) {
     const auto least = std::max<std::chrono::seconds>(age, types::kLedgerLeastRetention);
-    const std::lock_guard lock(mutex_);
+    std::array<std::unique_lock<std::mutex>, kShards> locks;
+    for (std::size_t i = 0; i < kShards; ++i) {
+        locks[i] = std::unique_lock(shards_[i].mutex);
+    }
     WAVS_TRY(const auto entries,
              store_.scan(storage::Keyspace::Ledger, {.from = next_, .limit = limit}));
     Pruned out;
@@ -136,8 +145,10 @@ base::Result<Ledger::Pruned> Ledger::prune(types::Timestamp now, std::chrono::se
 storage::Batch Ledger::old_entries(const std::vector<storage::Entry>& entries, types::Timestamp now,
                                    std::chrono::seconds age) const {
     std::set<base::Bytes> in_use;
-    for (const auto& [key, reservation] : reserved_) {
-        in_use.insert(storage_key(key));
+    for (const auto& shard : shards_) {
+        for (const auto& [key, reservation] : shard.reserved) {
+            in_use.insert(storage_key(key));
+        }
     }
     storage::Batch out;
     for (const auto& [key, value] : entries) {

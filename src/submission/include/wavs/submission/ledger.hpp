@@ -7,6 +7,7 @@
 #include "wavs/storage/store.hpp"
 #include "wavs/types/ids.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -63,14 +64,22 @@ private:
         types::Bytes32 digest;
         std::size_t holders = 0;
     };
-    // Under the mutex.
+    using Reservations = std::map<LedgerKey, Reservation>;
+    // A signature asks the disk under its mutex; signatures of other events go on meanwhile.
+    struct Shard {
+        std::mutex mutex;
+        Reservations reserved;
+    };
+    static constexpr std::size_t kShards = 16;
+
+    Shard& shard_of(const LedgerKey& key);
+    // Under all mutexes.
     storage::Batch old_entries(const std::vector<storage::Entry>& entries, types::Timestamp now,
                                std::chrono::seconds age) const;
 
     storage::Store& store_;
-    std::mutex mutex_;
-    std::map<LedgerKey, Reservation> reserved_;
-    // Where the next step of pruning begins.
+    std::array<Shard, kShards> shards_;
+    // Where the next step of pruning begins; under all mutexes.
     base::Bytes next_;
 };
 
