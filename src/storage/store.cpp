@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/storage/store.hpp"
 
+#include "wavs/base/assert.hpp"
+
 #include <array>
 #include <iterator>
 
@@ -27,6 +29,7 @@ Batch& Batch::erase(Keyspace keyspace, Blob key) {
 }
 
 Batch& Batch::erase_prefix(Keyspace keyspace, Blob prefix) {
+    WAVS_ASSERT(!is_written_in_order(keyspace));
     operations_.push_back({Operation::Kind::ErasePrefix, keyspace, std::move(prefix).take(), {}});
     return *this;
 }

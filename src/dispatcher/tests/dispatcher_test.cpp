@@ -192,7 +192,10 @@ TEST_F(DispatcherTest, an_older_data_directory_gets_the_index_of_work) {
     deliver({action(1)});
     accept_only(action(9));
     storage::Batch as_before;
-    as_before.erase_prefix(storage::Keyspace::Work, base::ByteView());
+    const auto work = store_.scan(storage::Keyspace::Work, {}).value();
+    for (const auto& entry : work) {
+        as_before.erase(storage::Keyspace::Work, entry.key);
+    }
     as_before.put(storage::Keyspace::EventIndex, base::Bytes{1}, base::Bytes{});
     as_before.put(storage::Keyspace::Meta, base::as_bytes("schema"),
                   storage::KeyWriter().u32(1).get());

@@ -11,6 +11,7 @@
 #include <rocksdb/options.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/slice.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -146,8 +147,7 @@ struct RocksdbStore::Impl {
     }
 
     // In the order of keys, since the database finds the place of a key fast behind the one before.
-    // What concerns one key keeps its order; a prefix concerns many. (Its insertion hints would do
-    // more, but one table's are used for the other's where ranges are erased.)
+    // What concerns one key keeps its order; a prefix concerns many.
     void translate(const Group& group, rocksdb::WriteBatch& to) const {
         struct Place {
             const Batch::Operation* operation;
@@ -301,6 +301,12 @@ base::Result<std::unique_ptr<RocksdbStore>> RocksdbStore::open(
         auto of_keyspace = family_options;
         of_keyspace.memtable_whole_key_filtering = keyspace == Keyspace::Ledger;
         of_keyspace.memtable_prefix_bloom_size_ratio = keyspace == Keyspace::Ledger ? 0.05 : 0;
+        if (is_written_in_order(keyspace)) {
+            // The search for a key's place begins at the last one's with the same first byte. Only
+            // here, for where ranges are erased one table's places are used for the other's.
+            of_keyspace.memtable_insert_with_hint_prefix_extractor.reset(
+                rocksdb::NewFixedPrefixTransform(1));
+        }
         descriptors.emplace_back(std::string(to_string(keyspace)), of_keyspace);
     }
     descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options);

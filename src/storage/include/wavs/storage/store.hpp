@@ -40,6 +40,12 @@ enum class Keyspace : std::uint8_t {
 };
 inline constexpr std::size_t kKeyspaceCount = 20;
 std::string_view to_string(Keyspace keyspace);
+/// Keys are mostly written in their own order here, which a store may rely on for its speed; in
+/// return, no prefix is erased.
+constexpr bool is_written_in_order(Keyspace keyspace) {
+    return keyspace == Keyspace::Events || keyspace == Keyspace::Results ||
+           keyspace == Keyspace::Work;
+}
 
 /// Changes that become visible and durable together or not at all.
 class Batch {
@@ -67,6 +73,7 @@ public:
 
     Batch& put(Keyspace keyspace, Blob key, Blob value);
     Batch& erase(Keyspace keyspace, Blob key);
+    /// Not where `is_written_in_order()`.
     Batch& erase_prefix(Keyspace keyspace, Blob prefix);
     /// Takes over the operations of `other`, after ours.
     Batch& append(Batch other);
