@@ -36,6 +36,7 @@ mod tape_host;
 mod tape_http;
 mod taping;
 mod tls;
+mod wasi;
 mod worlds;
 
 pub use bare::Bare;

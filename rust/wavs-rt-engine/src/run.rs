@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::yield_now;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::bindings::{AggregatorInput, AnyTxHash, TriggerAction};
@@ -31,6 +31,7 @@ use crate::lanes::Busy;
 use crate::state::{Limits, RunState, ServiceSnapshot};
 use crate::stdio::Capture;
 use crate::taping::Taping;
+use crate::wasi::{Means, Wasi};
 use crate::worlds::{Export, Linked};
 
 /// Host resources of a run that can open files or sockets.
@@ -41,9 +42,6 @@ const SLICE: u64 = 10;
 const FIRST_SLICE: u64 = 2;
 /// Longer limits mean no limit; timers cannot count further.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-/// Random bytes of one call. They are made one by one on the guest thread, which nobody else gets
-/// meanwhile.
-const RANDOM_BYTES: u64 = 1 << 20;
 /// How much more than standard output `host.log` may write.
 const LOG_FACTOR: usize = 16;
 
@@ -206,8 +204,16 @@ fn prepare(
     table.set_max_capacity(handles);
     let asked = usize::try_from(request.max_memory).unwrap_or(usize::MAX);
     let memory = if asked == 0 { options.max_memory } else { asked.min(options.max_memory) };
+    let means = Means {
+        env: request.env,
+        streams: streams.clone(),
+        raw_sockets: request.raw_sockets,
+        dns: request.dns,
+        port: Arc::clone(&port),
+        egress: Arc::clone(&ground.egress),
+    };
     let state = RunState {
-        wasi: wasi(&request, &streams, &port, &ground.egress, taping)?,
+        wasi: Wasi::new(means, request.data_dir.as_deref(), taping)?,
         http_fields: WasiHttpCtx::new(),
         http: Http::new(
             Arc::clone(&ground.egress),
@@ -255,45 +261,6 @@ fn slice(deadline: Option<Instant>, most: u64) -> u64 {
     let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
     let epochs = left.map_or(most, |left| (left.as_millis() / TICK.as_millis()) as u64 + 1);
     epochs.min(most)
-}
-
-fn wasi(
-    request: &RunRequest,
-    streams: &[Capture; 2],
-    port: &Arc<HostPort>,
-    egress: &Arc<Egress>,
-    taping: Option<&Taping>,
-) -> Result<WasiCtx, Failure> {
-    let [stdout, stderr] = streams;
-    let mut builder = WasiCtxBuilder::new();
-    builder.stdout(stdout.clone()).stderr(stderr.clone());
-    builder.envs(&request.env).max_random_size(RANDOM_BYTES);
-    builder.allow_tcp(request.raw_sockets).allow_udp(request.raw_sockets);
-    builder.allow_ip_name_lookup(request.dns);
-    if request.raw_sockets {
-        let (port, egress) = (Arc::clone(port), Arc::clone(egress));
-        let tape = taping.map(|taping| Arc::clone(&taping.tape));
-        builder.socket_addr_check(move |address, purpose| {
-            if let Some(tape) = &tape {
-                tape.incomplete("it used sockets, whose bytes are not recorded");
-            }
-            let (port, rules) = (Arc::clone(&port), egress.rules());
-            Box::pin(async move {
-                let checked = rules.check_socket(address, purpose).await;
-                checked
-                    .inspect_err(|why| port.notice(&format!("socket to {address} refused: {}", why.text())))
-                    .is_ok()
-            })
-        });
-    }
-    if let Some(taping) = taping {
-        taping.set_sources(&mut builder);
-    }
-    if let Some(dir) = &request.data_dir {
-        let opened = builder.preopened_dir(dir, ".", FsPerms::ReadWrite).map(|_| ());
-        opened.map_err(|error| Failure::new(Status::Filesystem, format!("{}: {error:#}", dir.display())))?;
-    }
-    Ok(builder.build())
 }
 
 /// What a call ends with, before limits are looked at.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
 
@@ -16,6 +16,7 @@ use crate::flat;
 use crate::host::HostPort;
 use crate::http::Http;
 use crate::tls::Tls;
+use crate::wasi::Wasi;
 
 /// A service as flat bytes, shared by all its runs and decoded only when a guest asks for it.
 #[derive(Clone)]
@@ -41,7 +42,7 @@ impl ServiceSnapshot {
 
 /// The store data of a run.
 pub struct RunState {
-    pub wasi: WasiCtx,
+    pub wasi: Wasi,
     pub http_fields: WasiHttpCtx,
     pub http: Http,
     /// Made when it is used.
@@ -59,7 +60,7 @@ pub struct RunState {
 
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.ctx(), table: &mut self.table }
     }
 }
 
