@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every C++ library of the project, from Debian 12 packages (names and versions in scripts/debian-packages.txt).
+# The C++ libraries of the project from Debian 12 packages (names and versions in scripts/debian-packages.txt); all but
+# RocksDB (rocksdb.cmake).
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 set(Boost_NO_WARN_NEW_VERSIONS ON)
@@ -10,11 +11,11 @@ find_package(spdlog 1.10 REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(tomlplusplus CONFIG QUIET)
 find_package(CLI11 CONFIG REQUIRED)
-find_package(RocksDB CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(secp256k1 REQUIRED IMPORTED_TARGET libsecp256k1)
 pkg_check_modules(botan REQUIRED IMPORTED_TARGET botan-2)
 pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()

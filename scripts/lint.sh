@@ -22,6 +22,7 @@ echo "==> generated files"
 (cd contracts && npm run --silent check)
 (cd examples/components/prebuilt && sha256sum --quiet -c SHA256SUMS)
 echo "==> clang-tidy"
+scripts/step.sh "RocksDB" scripts/rocksdb.sh
 scripts/step.sh "configure (check)" cmake --preset check
 base=${LINT_BASE:-HEAD~1}
 if [ "${LINT_ALL:-}" = 1 ] || ! git rev-parse -q --verify "$base" >/dev/null; then

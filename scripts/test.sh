@@ -9,6 +9,7 @@ jobs=$(nproc)
 start=$(date +%s)
 scripts/setup.sh test
 scripts/step.sh "Rust library" scripts/rust.sh
+scripts/step.sh "RocksDB" scripts/rocksdb.sh
 scripts/step.sh "Rust tests" scripts/rust.sh cargo test --release --locked
 scripts/step.sh "contract tests" npm --prefix contracts test --silent
 scripts/step.sh "configure (check)" cmake --preset check

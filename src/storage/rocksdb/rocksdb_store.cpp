@@ -148,16 +148,20 @@ struct RocksdbStore::Impl {
 
     // In the order of keys, since the database finds the place of a key fast behind the one before.
     // What concerns one key keeps its order; a prefix concerns many.
-    void translate(const Group& group, rocksdb::WriteBatch& to) const {
+    rocksdb::WriteBatch translate(const Group& group) const {
         struct Place {
             const Batch::Operation* operation;
             std::size_t number;
         };
+        // Kind, family and lengths, which are a byte or two each.
+        constexpr std::size_t kAround = 8;
         std::vector<Place> places;
+        std::size_t bytes = 0;
         bool prefixes = false;
         for (const auto& one : group) {
             for (const auto& operation : one.batch.operations()) {
                 places.push_back({&operation, places.size()});
+                bytes += operation.key.size() + operation.value.size() + kAround;
                 prefixes = prefixes || operation.kind == Batch::Operation::Kind::ErasePrefix;
             }
         }
@@ -167,9 +171,11 @@ struct RocksdbStore::Impl {
                        std::tie(b.operation->keyspace, b.operation->key, b.number);
             });
         }
+        rocksdb::WriteBatch out(bytes);
         for (const auto& place : places) {
-            translate(*place.operation, to);
+            translate(*place.operation, out);
         }
+        return out;
     }
 
     // Two threads, so that the next group is put together while the disk syncs the one before.
@@ -194,7 +200,7 @@ struct RocksdbStore::Impl {
             not_before = std::chrono::steady_clock::now();
             not_before += group.size() >= kCrowd ? kBetweenGroups : kBetweenGroups.zero();
             auto next = std::make_unique<Gathered>();
-            translate(group, next->merged);
+            next->merged = translate(group);
             next->group = std::move(group);
             {
                 const std::lock_guard lock(mutex);
