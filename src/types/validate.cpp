@@ -105,9 +105,18 @@ struct TriggerChecks {
 };
 
 void TriggerChecks::operator()(const CronTrigger& t) const {
-    if (const auto schedule = CronSchedule::parse(t.schedule); !schedule.has_value()) {
+    const auto schedule = CronSchedule::parse(t.schedule);
+    if (!schedule.has_value()) {
         report.fatal("cron", report.says(fmt::format("has an invalid cron trigger schedule: {}: {}",
                                                      t.schedule, schedule.error().message())));
+    } else {
+        const auto next = schedule.value().next_after(std::max(t.start_time.value_or(now), now));
+        const bool ended = t.end_time.has_value() && *t.end_time < now;
+        if (!ended && (!next || (t.end_time.has_value() && *t.end_time < *next))) {
+            report.warning("cron_never",
+                           report.says(fmt::format(
+                               "has a cron trigger that never fires from now on: {}", t.schedule)));
+        }
     }
     if (t.start_time.has_value() && t.end_time.has_value() && *t.start_time > *t.end_time) {
         report.fatal("interval_order",

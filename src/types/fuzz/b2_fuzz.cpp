@@ -29,8 +29,24 @@ void check_data(std::string_view text) {
     WAVS_ASSERT(default_salt(reread.value()) == default_salt(data.value()));
 }
 
+void check_schedule(std::string_view text) {
+    const auto schedule = CronSchedule::parse(text);
+    if (!schedule.has_value()) {
+        return;
+    }
+    // A leap day at noon, so that month and year have an end behind it.
+    constexpr base::WallTime kStart{1'709'208'000'000'000'000ULL};
+    const auto next = schedule.value().next_after(kStart);
+    if (next) {
+        const base::WallTime before{next->nanos - 1};
+        WAVS_ASSERT(*next > kStart);
+        WAVS_ASSERT(schedule.value().count(kStart, before) == 0);
+        WAVS_ASSERT(schedule.value().count(before, *next) == 1);
+    }
+}
+
 void check_texts(std::string_view text) {
-    (void)CronSchedule::parse(text);
+    check_schedule(text);
     const auto address = CosmosAddress::parse(text);
     if (address.has_value()) {
         const auto made = CosmosAddress::make(address.value().prefix(), address.value().payload());

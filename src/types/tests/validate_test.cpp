@@ -126,6 +126,8 @@ TEST(Validate, everything_else_warns) {
     EXPECT_EQ(code(AtProtoTrigger{"x", {}, {}}), "collection");
     EXPECT_EQ(code(AtProtoTrigger{"a.b", "plc:x", {}}), "repo_did");
     EXPECT_EQ(code(CronTrigger{"@daily", {}, Timestamp{~0ULL}}), "time_range");
+    EXPECT_EQ(code(CronTrigger{"0 0 0 30 2 *", {}, {}}), "cron_never");
+    EXPECT_EQ(code(CronTrigger{"@yearly", {}, Timestamp{kNow.nanos + 1}}), "cron_never");
     EXPECT_TRUE(
         validate(service(EvmEventTrigger{{}, must(ChainKey::parse("dev:x")), {}}), kNow).empty());
 }

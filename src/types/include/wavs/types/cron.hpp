@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/base/clock.hpp"
 #include "wavs/base/result.hpp"
 
 #include <bitset>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace wavs::types {
@@ -31,6 +34,14 @@ struct CronSchedule {
 
     /// Code `cron`; the message is one sentence that names the field, the text and its position.
     static base::Result<CronSchedule> parse(std::string_view text);
+
+    /// The first whole second strictly after `moment` that matches; none when there is none up to
+    /// the end of `kLastYear`. At most as many steps as there are days up to then, however rarely
+    /// the schedule matches.
+    std::optional<base::WallTime> next_after(base::WallTime moment) const;
+    /// How many seconds match that are later than `after` and not later than `until`. Takes a step
+    /// per day that matches.
+    std::uint64_t count(base::WallTime after, base::WallTime until) const;
 };
 
 }  // namespace wavs::types
