@@ -208,7 +208,9 @@ void Node::Impl::build_triggers() {
                                supervisor,
                                timers,
                                random,
-                               metrics};
+                               metrics,
+                               clock,
+                               cron_options(config)};
     triggers = std::make_unique<triggers::TriggerManager>(std::move(deps), runtime.io());
     trigger_port = std::make_unique<TriggerBinding>(*triggers);
 }

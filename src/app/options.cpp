@@ -81,6 +81,12 @@ dispatcher::ServicesOptions services_options(const config::Config& config) {
     return options;
 }
 
+triggers::CronOptions cron_options(const config::Config& config) {
+    using Restart = triggers::CronOptions::Restart;
+    return {config.cron_max_catchup,
+            config.cron_catch_up_on_restart ? Restart::CatchUp : Restart::Skip};
+}
+
 base::Result<http::HttpOptions> http_options(const config::Config& config) {
     http::HttpOptions options;
     options.host = config.host;

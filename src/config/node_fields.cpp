@@ -74,6 +74,12 @@ void add_services(Fields<C>& out) {
     out.push_back(field<C>("update_hold_secs", path(&C::update_hold),
                            "how long later events of the manager's chain wait for the manifest of "
                            "an update"));
+    out.push_back(field<C>("cron_max_catchup", path(&C::cron_max_catchup),
+                           "most late occurrences of a cron trigger that are made up for at once; "
+                           "older ones are dropped",
+                           {}, check_not_zero_32));
+    out.push_back(field<C>("cron_catch_up_on_restart", path(&C::cron_catch_up_on_restart),
+                           "fire what cron triggers missed while the node was down"));
     out.push_back(field<C>("permission_policy", path(&C::permission_policy),
                            "an update that asks for more permissions: take it, or hold the old "
                            "version until the operator agrees",

@@ -130,7 +130,11 @@ async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
         records.push_back(std::move(record));
     }
     for (const auto& position : positions) {
-        batch.put(Keyspace::Coverage, position.key, position.value);
+        if (position.value.empty()) {
+            batch.erase(Keyspace::Coverage, position.key);
+        } else {
+            batch.put(Keyspace::Coverage, position.key, position.value);
+        }
     }
     if (!batch.empty()) {
         WAVS_CO_TRY(co_await store_.committed(std::move(batch)));

@@ -36,6 +36,9 @@ TriggerIndex TriggerIndex::build(std::span<const types::RegisteredServicePtr> se
                 if (service->active()) {
                     chain.targets[pair].push_back({service, id, workflow.trigger, pair});
                 }
+            } else if (const auto* cron = std::get_if<types::CronTrigger>(&workflow.trigger);
+                       cron != nullptr && service->active()) {
+                index.cron_.push_back({service, id, *cron});
             }
         }
     }

@@ -3,6 +3,8 @@
 
 #include "wavs/telemetry/log.hpp"
 
+#include <algorithm>
+
 namespace wavs::triggers {
 namespace {
 
@@ -12,13 +14,21 @@ async::Task<void> set_index(EvmSource& source, std::shared_ptr<const TriggerInde
     done.set(true);
 }
 
+bool has_cron(const types::RegisteredService& service) {
+    const auto& workflows = service.service.workflows;
+    return std::any_of(workflows.begin(), workflows.end(), [](const auto& entry) {
+        return std::holds_alternative<types::CronTrigger>(entry.second.trigger);
+    });
+}
+
 }  // namespace
 
 TriggerManager::TriggerManager(TriggerDeps deps, async::Executor io)
     : deps_(std::move(deps)),
       io_(std::move(io)),
       changes_(io_),
-      tasks_(async::make_strand(io_), "triggers") {}
+      tasks_(async::make_strand(io_), "triggers"),
+      cron_(deps_.cron, deps_.store, deps_.batches, deps_.timers, deps_.clock, deps_.metrics) {}
 
 async::Task<std::vector<std::string>> TriggerManager::stop(base::Duration deadline) {
     co_return co_await tasks_.stop(deps_.timers, deadline);
@@ -51,6 +61,9 @@ async::Task<std::map<types::ServiceId, base::Error>> TriggerManager::set_service
             if (found != unusable.end()) {
                 hindered.emplace(service->id, found->second);
             }
+        }
+        if (cron_error_ && has_cron(*service)) {
+            hindered.emplace(service->id, *cron_error_);
         }
     }
     co_return hindered;
@@ -111,6 +124,8 @@ async::Task<std::map<types::ChainKey, base::Error>> TriggerManager::apply(
         }
     }
     const auto index = std::make_shared<const TriggerIndex>(TriggerIndex::build(services));
+    // Before anything that waits: its triggers count from now.
+    cron_error_ = apply_cron(*index);
     auto chains = index->chains();
     // A chain that nobody needs any more gets the index too, so that it stops watching.
     chains.insert(chains.end(), started.begin(), started.end());
@@ -134,6 +149,23 @@ async::Task<std::map<types::ChainKey, base::Error>> TriggerManager::apply(
         (void)co_await done.wait();
     }
     co_return unusable;
+}
+
+std::optional<base::Error> TriggerManager::apply_cron(const TriggerIndex& index) {
+    if (cron_state_ == CronState::NotLoaded) {
+        auto loaded = cron_.load();
+        if (!loaded.has_value()) {
+            return std::move(loaded).error();
+        }
+        cron_state_ = CronState::Idle;
+    }
+    const bool needed = cron_.set_index(index);
+    if (needed && cron_state_ == CronState::Idle) {
+        deps_.supervisor.run("triggers/cron", async::make_strand(io_),
+                             [this] { return cron_.run(); });
+        cron_state_ = CronState::Running;
+    }
+    return std::nullopt;
 }
 
 base::Result<EvmSource*> TriggerManager::source_for(const types::ChainKey& chain) {

@@ -84,5 +84,33 @@ TEST_F(CrashCountTest, a_file_of_strikes_that_was_begun_anew_counts_from_there) 
     EXPECT_EQ(now(event).attempts, 1U);
 }
 
+TEST(JournalPositions, are_stored_with_the_events_and_erased_when_empty) {
+    boost::asio::io_context context;
+    const base::testing::FakeClock clock;
+    storage::MemoryStore store;
+    Journal journal(store, clock);
+    const auto run = [&context](auto task) {
+        return async::testing::run(context, std::move(task));
+    };
+    ASSERT_TRUE(run(journal.open()).has_value());
+    const auto key = base::to_bytes("cron/x");
+    const auto accept = [&](base::Bytes value) {
+        const types::TriggerAction action{
+            {{}, types::WorkflowId(), types::CronTrigger{"* * * * * *", {}, {}}},
+            types::CronData{{1'700'000'000'000'000'000}}};
+        std::vector<types::SourcePosition> positions{{key, std::move(value)}};
+        return run(async::as_task(journal.accept({{&action, {}}}, "cron", std::move(positions),
+                                                 Journal::Repeats::DropKnown)))
+            .value()
+            .size();
+    };
+    EXPECT_EQ(accept({1}), 1U);
+    EXPECT_EQ(store.get(storage::Keyspace::Coverage, key).value(), base::Bytes{1});
+    EXPECT_EQ(accept({2}), 0U) << "the same occurrence again";
+    EXPECT_EQ(store.get(storage::Keyspace::Coverage, key).value(), base::Bytes{2});
+    (void)accept({});
+    EXPECT_EQ(store.get(storage::Keyspace::Coverage, key).value(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace wavs::dispatcher

@@ -59,6 +59,29 @@ TEST(TriggerIndex, managers_with_one_address_on_two_chains_are_two) {
     EXPECT_EQ(filter.topics, std::vector{chain_evm::service_uri_updated_topic()});
 }
 
+TEST(TriggerIndex, cron_workflows_of_active_services_in_order) {
+    const auto with_cron = [](std::uint8_t manager, types::ServiceStatus status) {
+        auto out = std::make_shared<types::RegisteredService>(*service("evm:1", manager, {}));
+        out->service.status = status;
+        for (const auto* name : {"second", "first"}) {
+            out->service.workflows[types::WorkflowId::parse(name).value()].trigger =
+                types::CronTrigger{"@daily", {}, {}};
+        }
+        return out;
+    };
+    const std::vector<types::RegisteredServicePtr> services = {
+        with_cron(7, types::ServiceStatus::Active), with_cron(8, types::ServiceStatus::Paused),
+        with_cron(9, types::ServiceStatus::Active)};
+    const auto index = TriggerIndex::build(services);
+    ASSERT_EQ(index.cron().size(), 4U);
+    EXPECT_TRUE(
+        std::is_sorted(index.cron().begin(), index.cron().end(), [](const auto& a, const auto& b) {
+            return std::pair(a.service->id, a.workflow) < std::pair(b.service->id, b.workflow);
+        }));
+    EXPECT_NE(index.cron().front().service, services[1]);
+    EXPECT_EQ(index.cron().front().workflow.str(), "first");
+}
+
 const TriggerIndex::Pair kA{address(1), topic(1)};
 const TriggerIndex::Pair kB{address(2), topic(2)};
 const chain_evm::LogFilter kFilterA = filter_of({kA});

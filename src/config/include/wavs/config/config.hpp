@@ -141,6 +141,8 @@ struct Config {
     std::chrono::seconds shutdown_grace{4};
     std::chrono::seconds service_uri_poll{300};
     std::chrono::seconds update_hold{60};
+    std::uint32_t cron_max_catchup = 60;
+    bool cron_catch_up_on_restart = false;
     PermissionPolicy permission_policy = PermissionPolicy::Accept;
     bool accept_legacy_manifests = true;
     /// Name in an older manifest -> chain.

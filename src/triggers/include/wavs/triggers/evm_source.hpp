@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/async/channel.hpp"
 #include "wavs/chain_evm/evm_chain.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/telemetry/metrics.hpp"
 #include "wavs/triggers/evm_watch.hpp"
+#include "wavs/triggers/trigger_batches.hpp"
 
 #include <memory>
 #include <mutex>
 
 namespace wavs::triggers {
-
-/// Where the sources deliver to, in the order of what they saw.
-using TriggerBatches = async::Channel<types::TriggerBatch>;
 
 /// The logs of one EVM chain as trigger actions. Each time a subscription is in force, what
 /// happened since the last block that was read is fetched by `eth_getLogs`, so that a link that

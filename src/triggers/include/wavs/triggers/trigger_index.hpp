@@ -12,9 +12,9 @@
 
 namespace wavs::triggers {
 
-/// Which workflows an EVM log concerns. Made anew for every change of the registered services and
-/// then only read. A paused service stays subscribed and has no targets: what happens during a
-/// pause is not made up for.
+/// Which workflows an EVM log or the time concerns. Made anew for every change of the registered
+/// services and then only read. A paused service stays subscribed and has no targets: what happens
+/// during a pause is not made up for.
 class TriggerIndex {
 public:
     /// One address and first topic on a chain.
@@ -25,6 +25,12 @@ public:
         types::WorkflowId workflow;
         types::Trigger trigger;
         Pair pair;
+    };
+
+    struct CronTarget {
+        types::RegisteredServicePtr service;
+        types::WorkflowId workflow;
+        types::CronTrigger trigger;
     };
 
     static TriggerIndex build(std::span<const types::RegisteredServicePtr> services);
@@ -45,8 +51,12 @@ public:
     const Chain& of(const types::ChainKey& chain) const;
     std::vector<types::ChainKey> chains() const;
 
+    /// Ascending by service, then workflow.
+    const std::vector<CronTarget>& cron() const { return cron_; }
+
 private:
     std::map<types::ChainKey, Chain> chains_;
+    std::vector<CronTarget> cron_;
 };
 
 /// The chains a service needs.

@@ -3,12 +3,14 @@
 
 #include "wavs/async/mutex.hpp"
 #include "wavs/async/supervisor.hpp"
+#include "wavs/triggers/cron_source.hpp"
 #include "wavs/triggers/evm_source.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -30,10 +32,12 @@ struct TriggerDeps {
     async::Timers& timers;
     base::RandomSource& random;
     telemetry::Metrics& metrics;
+    const base::Clock& clock;
+    CronOptions cron;
 };
 
-/// Knows which services want which triggers, and keeps one source per chain that is needed. Changes
-/// come one at a time; look-ups are thread-safe. Owned by `app`.
+/// Knows which services want which triggers, and keeps one source per chain that is needed, and
+/// one for the time. Changes come one at a time; look-ups are thread-safe. Owned by `app`.
 class TriggerManager {
 public:
     TriggerManager(TriggerDeps deps, async::Executor io);
@@ -66,6 +70,7 @@ private:
     /// with the reason.
     async::Task<std::map<types::ChainKey, base::Error>> apply(std::set<types::ChainKey> needed);
     base::Result<EvmSource*> source_for(const types::ChainKey& chain);
+    std::optional<base::Error> apply_cron(const TriggerIndex& index);
 
     TriggerDeps deps_;
     async::Executor io_;
@@ -79,6 +84,10 @@ private:
         std::unique_ptr<EvmSource> source;
     };
     std::map<types::ChainKey, Source> sources_;
+    CronSource cron_;
+    // These two under `changes_`: whether its task runs, and why it does not get the services.
+    enum class CronState { NotLoaded, Idle, Running } cron_state_ = CronState::NotLoaded;
+    std::optional<base::Error> cron_error_;
 };
 
 }  // namespace wavs::triggers

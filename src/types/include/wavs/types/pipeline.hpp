@@ -57,7 +57,7 @@ using ServiceLookup = std::function<RegisteredServicePtr(const ServiceId&)>;
 /// How far a source has read: opaque to everyone but the source, stored in the same batch as the
 /// events that were read up to there.
 struct SourcePosition {
-    /// Key under Keyspace::Coverage.
+    /// Key under Keyspace::Coverage; an empty value erases it.
     base::Bytes key;
     base::Bytes value;
 };
