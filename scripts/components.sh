@@ -15,6 +15,7 @@ components=(
     "echo operator echo/echo.cpp"
     "square operator square/square.cpp"
     "kv operator kv/kv.cpp"
+    "cron operator cron/cron.cpp"
     "permissions operator permissions/permissions.cpp"
     "simple_aggregator aggregator simple_aggregator/simple_aggregator.cpp"
     "embedded_aggregator aggregator embedded_aggregator/embedded_aggregator.cpp"
