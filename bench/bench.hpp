@@ -34,6 +34,7 @@ void http_trigger(const Settings& settings);
 void latency_idle(const Settings& settings);
 void posting(const Settings& settings);
 void idle(const Settings& settings);
+void cron_idle(const Settings& settings);
 void restart(const Settings& settings);
 void hostile_neighbours(const Settings& settings);
 void services_200(const Settings& settings);

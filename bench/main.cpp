@@ -23,11 +23,12 @@ struct Named {
     /// Also when no name is given.
     bool by_default = true;
 };
-constexpr std::array<Named, 13> kAll = {{{"pipeline", pipeline},
+constexpr std::array<Named, 14> kAll = {{{"pipeline", pipeline},
                                          {"http_trigger", http_trigger},
                                          {"latency_idle", latency_idle},
                                          {"posting", posting},
                                          {"idle", idle},
+                                         {"cron_idle", cron_idle},
                                          {"restart", restart},
                                          {"services_200", services_200},
                                          {"engine_hot", engine_hot},
