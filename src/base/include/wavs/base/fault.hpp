@@ -22,7 +22,7 @@ enum class FaultPoint : std::uint8_t {
     AfterSend,     ///< the chain's node has the transaction
     AfterReceipt,  ///< it is mined, which is not recorded
     Commit,        ///< a write to the disk
-    Source,        ///< what a chain delivered is about to be handled
+    Source,        ///< what a chain or the clock delivered is about to be handled
     Batches,       ///< what a source saw is about to be accepted
     Worker,        ///< an event is about to be run
     Follow,        ///< a result is about to be followed to its chain
