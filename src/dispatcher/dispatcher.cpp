@@ -167,21 +167,27 @@ async::Task<base::Result<void>> Dispatcher::run_batches() {
         if (!unaccepted_.front().events.empty()) {
             WAVS_CO_FAULT(deps_.timers, base::FaultPoint::Batches);
         }
-        WAVS_CO_TRY(co_await accept(unaccepted_.front()));
+        if (unaccepted_.front().retraction) {
+            WAVS_CO_TRY(co_await retract(unaccepted_.front()));
+        } else {
+            WAVS_CO_TRY(co_await accept(unaccepted_.front()));
+        }
         unaccepted_.pop_front();
     }
 }
 
-// What has arrived meanwhile joins the first batch, as long as it is of the same source.
+// What has arrived meanwhile joins the first batch, as long as it is of the same source. What a
+// retraction is about comes before it, and what is read again after.
 void Dispatcher::gather() {
     auto& batch = unaccepted_.front();
-    for (std::size_t i = 1;
-         i < kBatchesPerCommit && batch.changes.empty() && unaccepted_.size() == 1; ++i) {
+    for (std::size_t i = 1; i < kBatchesPerCommit && batch.changes.empty() &&
+                            unaccepted_.size() == 1 && !batch.retraction;
+         ++i) {
         auto more = deps_.batches.try_receive();
         if (!more) {
             return;
         }
-        if (more->source != batch.source) {
+        if (more->source != batch.source || more->retraction) {
             unaccepted_.push_back(std::move(*more));
             return;
         }
@@ -251,6 +257,28 @@ async::Task<base::Result<void>> Dispatcher::accept(const types::TriggerBatch& ba
     start_runs();
     for (const auto& change : batch.changes) {
         deps_.services.announce(change);
+    }
+    co_return base::ok();
+}
+
+async::Task<base::Result<void>> Dispatcher::retract(const types::TriggerBatch& batch) {
+    WAVS_CO_TRY(const auto retracted,
+                co_await async::as_task(deps_.journal.retract(*batch.retraction, batch.positions)));
+    for (const auto& [event, stage] : retracted) {
+        deps_.metrics
+            .counter("wavs_events_retracted_total", "Events whose block was replaced",
+                     {{"state", std::string(to_string(stage))}})
+            .add();
+        const bool stands =
+            stage == Journal::RetractedStage::Posted || stage == Journal::RetractedStage::Ended;
+        telemetry::log_warn(
+            "dispatcher",
+            stands ? "an event lost its block after it was settled" : "an event is retracted",
+            {{"service", types::to_string(event.action.config.service_id)},
+             {"workflow", event.action.config.workflow_id.str()},
+             {"event", types::to_string(event.default_event_id)},
+             {"state", to_string(stage)},
+             {"reason", event.reason}});
     }
     co_return base::ok();
 }
@@ -398,6 +426,9 @@ async::Flow<Dispatcher::Outcome> Dispatcher::process(const Job& job) {
     if (job->workflow() == nullptr) {
         co_return co_await skip_job(job, "the workflow is gone");
     }
+    if (deps_.journal.is_void(*job->event)) {
+        co_return base::ok();
+    }
     WAVS_CO_TRY(auto run, co_await run_and_sign(job));
     place.reset();
     start_runs();
@@ -413,6 +444,11 @@ async::Flow<base::Result<SignedRun>> Dispatcher::run_and_sign(const Job& job) {
         nothing.skipped = "the service was paused or removed during the run";
         co_return std::move(nothing);
     }
+    if (deps_.journal.is_void(*job->event)) {
+        SignedRun nothing;
+        nothing.skipped = "its block was replaced during the run";
+        co_return std::move(nothing);
+    }
     WAVS_CO_TRY(auto run, co_await deps_.submission.sign(*job, current, std::move(responses)));
     WAVS_FLOW_FAULT(waits_, deps_.timers, base::FaultPoint::AfterSign);
     co_return std::move(run);
@@ -426,11 +462,14 @@ async::Flow<Dispatcher::Outcome> Dispatcher::store(const Job& job, SignedRun run
     async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), deps_.random);
     while (true) {
         auto stored = co_await deps_.journal.finish(*job->event, run.results, run.batch);
+        if (stored.has_value() && !stored.value()) {
+            co_return base::ok();  // retracted: the signatures have not left this process
+        }
         if (stored.has_value()) {
             break;
         }
         if (stored.error().kind() == base::ErrorKind::Cancelled) {
-            co_return stored;
+            co_return std::move(stored).error();
         }
         telemetry::log_failure(telemetry::Level::Error, "dispatcher",
                                "a result is not stored yet, again later", stored.error(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/dispatcher/journal.hpp"
 
+#include "journal_records.hpp"
 #include "wavs/storage/keys.hpp"
 #include "wavs/types/event_id.hpp"
 
@@ -22,40 +23,6 @@ constexpr std::uint64_t kBlock = 10'000;
 
 base::Bytes id_key(const types::EventId& id, std::uint64_t sequence) {
     return storage::KeyWriter().bytes(id.view()).u64(sequence).get();
-}
-
-// The record, and its place in the index of work moved from where it was in state `before`.
-void put_event(storage::Batch& batch, const types::EventRecord& event, types::EventState before) {
-    batch.put(Keyspace::Events, types::event_key(event.sequence), types::encode(event));
-    const auto from = types::work_of(before);
-    const auto to = types::work_of(event.state);
-    if (from && from != to) {
-        batch.erase(Keyspace::Work, types::work_key(*from, event.sequence));
-    }
-    if (to && from != to) {
-        batch.put(Keyspace::Work, types::work_key(*to, event.sequence),
-                  event.action.config.service_id.view());
-    }
-}
-
-void put_result(storage::Batch& batch, const types::ResultRecord& result) {
-    batch.put(Keyspace::Results, types::result_key(result.event_sequence, result.response_index),
-              types::encode(result));
-    const auto key = types::work_key(result.event_sequence, result.response_index);
-    if (types::is_open(result.state)) {
-        batch.put(Keyspace::Work, key, result.submission.trigger_action.config.service_id.view());
-    } else {
-        batch.erase(Keyspace::Work, key);
-    }
-}
-
-void erase_event(storage::Batch& batch, const types::EventRecord& event) {
-    const auto sequence = event.sequence;
-    batch.erase(Keyspace::Events, types::event_key(sequence));
-    batch.erase(Keyspace::EventIds, id_key(event.default_event_id, sequence));
-    if (const auto kind = types::work_of(event.state)) {
-        batch.erase(Keyspace::Work, types::work_key(*kind, sequence));
-    }
 }
 
 base::Bytes result_id_key(const types::ResultRecord& result) {
@@ -99,10 +66,29 @@ std::uint64_t Journal::take_sequences(std::size_t count, storage::Batch& batch) 
     return first;
 }
 
-base::Result<bool> Journal::known(const types::EventId& id) const {
+base::Result<std::optional<std::uint64_t>> Journal::known(const types::EventId& id) const {
     WAVS_TRY(auto entries,
              store_.scan(Keyspace::EventIds, {.prefix = base::to_bytes(id.view()), .limit = 1}));
-    return !entries.empty();
+    return entries.empty()
+               ? std::nullopt
+               : std::optional(storage::read_u64(entries.front().key, types::EventId::size()));
+}
+
+// None unless the event was retracted: then as accepted under `revision`.
+base::Result<std::optional<types::EventRecord>> Journal::revived(
+    std::uint64_t sequence, const types::ServiceDigest& revision) {
+    WAVS_TRY(auto record, event(sequence));
+    if (!record || record->state != types::EventState::Retracted) {
+        return std::optional<types::EventRecord>();
+    }
+    record->state = types::EventState::Accepted;
+    record->revision = revision;
+    record->attempts = 0;
+    record->reason.clear();
+    record->updated_at = clock_.wall_now();
+    const std::lock_guard lock(mutex_);
+    retracted_[sequence] = record->updated_at;
+    return record;
 }
 
 async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
@@ -117,8 +103,16 @@ async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
     for (const auto& one : events) {
         auto record = types::make_event_record(sequence, *one.action, one.revision, now, source);
         if (repeats == Repeats::DropKnown) {
-            WAVS_CO_TRY(const bool seen, known(record.default_event_id));
-            if (seen || !in_batch.insert(record.default_event_id).second) {
+            WAVS_CO_TRY(const auto seen, known(record.default_event_id));
+            if (!in_batch.insert(record.default_event_id).second) {
+                continue;
+            }
+            if (seen) {
+                WAVS_CO_TRY(auto again, revived(*seen, one.revision));
+                if (again) {
+                    put_event(batch, *again, types::EventState::Retracted);
+                    records.push_back(std::move(*again));
+                }
                 continue;
             }
         }
@@ -126,6 +120,7 @@ async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
         batch.put(Keyspace::Work, types::work_key(types::WorkKind::OpenEvent, sequence),
                   record.action.config.service_id.view());
         batch.put(Keyspace::EventIds, id_key(record.default_event_id, sequence), {});
+        index_block(batch, record);
         ++sequence;
         records.push_back(std::move(record));
     }
@@ -142,13 +137,55 @@ async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
     co_return std::move(records);
 }
 
-async::Flow<base::Result<void>> Journal::finish(types::EventRecord event,
+bool Journal::is_void_locked(std::uint64_t sequence, types::Timestamp updated_at) const {
+    const auto found = retracted_.find(sequence);
+    return found != retracted_.end() && found->second != updated_at;
+}
+
+bool Journal::is_void(const types::EventRecord& event) const {
+    const std::lock_guard lock(mutex_);
+    return is_void_locked(event.sequence, event.updated_at);
+}
+
+// Looks and commits under one lock: a retraction takes effect wholly before or wholly after.
+async::Flow<base::Result<bool>> Journal::store_unless_void(types::EventRecord event,
+                                                           types::EventState state,
+                                                           storage::Batch batch) {
+    const auto sequence = event.sequence;
+    const auto read_at = std::exchange(event.updated_at, clock_.wall_now());
+    const auto stored_at = event.updated_at;
+    const auto before = std::exchange(event.state, state);
+    put_event(batch, event, before);
+    bool is_void = false;
+    auto stored = co_await async::suspend<void>([&](async::Completion<void> done) {
+        const std::lock_guard lock(mutex_);
+        is_void = is_void_locked(sequence, read_at);
+        if (is_void) {
+            done.set(base::ok());
+            return;
+        }
+        replace_locked(sequence, read_at, stored_at);
+        store_.begin_commit(std::move(batch), std::move(done));
+    });
+    if (!stored.has_value()) {
+        const std::lock_guard lock(mutex_);
+        replace_locked(sequence, stored_at, read_at);
+        co_return std::move(stored).error();
+    }
+    co_return !is_void;
+}
+
+void Journal::replace_locked(std::uint64_t sequence, types::Timestamp from, types::Timestamp to) {
+    const auto found = retracted_.find(sequence);
+    if (found != retracted_.end() && found->second == from) {
+        found->second = to;
+    }
+}
+
+async::Flow<base::Result<bool>> Journal::finish(types::EventRecord event,
                                                 const std::vector<types::ResultRecord>& results,
                                                 storage::Batch batch) {
-    const auto before = std::exchange(event.state, types::EventState::Done);
-    event.updated_at = clock_.wall_now();
     event.reason.clear();
-    put_event(batch, event, before);
     for (const auto& result : results) {
         put_result(batch, result);
         // An id of its own: the default one leads to the event already.
@@ -156,17 +193,15 @@ async::Flow<base::Result<void>> Journal::finish(types::EventRecord event,
             batch.put(Keyspace::ResultIds, result_id_key(result), {});
         }
     }
-    co_return co_await store_.committed(std::move(batch));
+    co_return co_await store_unless_void(std::move(event), types::EventState::Done,
+                                         std::move(batch));
 }
 
 async::Flow<base::Result<void>> Journal::set_state(types::EventRecord event,
                                                    types::EventState state, std::string reason) {
-    const auto before = std::exchange(event.state, state);
     event.reason = std::move(reason);
-    event.updated_at = clock_.wall_now();
-    storage::Batch batch;
-    put_event(batch, event, before);
-    co_return co_await store_.committed(std::move(batch));
+    WAVS_CO_TRY(co_await store_unless_void(std::move(event), state, {}));
+    co_return base::ok();
 }
 
 // The oldest of identical events is the one that ran: they are run in order.
@@ -337,6 +372,10 @@ async::Task<base::Result<Journal::Pruned>> Journal::prune(types::Timestamp befor
             continue;
         }
         erase_event(batch, record);
+        {
+            const std::lock_guard lock(mutex_);
+            retracted_.erase(record.sequence);
+        }
         for (const auto& result : results) {
             batch.erase(Keyspace::Results,
                         types::result_key(result.event_sequence, result.response_index));

@@ -69,6 +69,7 @@ public:
     async::Flow<base::Result<SignedRun>> sign(types::EventJob job,
                                               types::RegisteredServicePtr /*current*/,
                                               std::vector<types::WasmResponse> responses) override {
+        ++signed_jobs;
         SignedRun out;
         for (const auto& response : responses) {
             types::ResultRecord record;
@@ -134,6 +135,7 @@ public:
     bool hang = false;
     bool hold = false;
     std::deque<async::Completion<int>> held;
+    int signed_jobs = 0;
     int prepared = 0;
     int released = 0;
     int components = 0;

@@ -99,6 +99,7 @@ private:
 
     void gather();
     async::Task<base::Result<void>> accept(const types::TriggerBatch& batch);
+    async::Task<base::Result<void>> retract(const types::TriggerBatch& batch);
     async::Task<base::Result<void>> wait_for_disk();
     void follow(const std::vector<types::EventRecord>& records, async::Completion<void> done);
     void queue(std::vector<types::EventRecord> records, const types::RegisteredServicePtr& service);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace wavs::dispatcher {
@@ -29,16 +30,37 @@ public:
         types::ServiceDigest revision;
     };
     /// Journals the events and the source's positions in one batch. Under `DropKnown` an event
-    /// whose default event id is known already (a source read it twice) is left out of the result.
+    /// whose default event id is known already (a source read it twice) is left out of the result,
+    /// unless it was retracted: then its chain has it again, and it is accepted under its number.
     async::Flow<base::Result<std::vector<types::EventRecord>>> accept(
         std::vector<Accept> events, std::string source,
         std::vector<types::SourcePosition> positions, Repeats repeats);
 
-    /// The run ended: the event is done and its results are signed, all in one with `batch`.
-    async::Flow<base::Result<void>> finish(types::EventRecord event,
+    /// How far an event had come when its block was replaced.
+    enum class RetractedStage : std::uint8_t {
+        Unsigned,    ///< never runs, or its run is thrown away
+        Signed,      ///< its results are no longer followed
+        Submitting,  ///< as above, but for one whose transaction is on its way
+        Posted,      ///< on chain: only reported
+        Ended,       ///< came to nothing before: only reported
+    };
+    struct Retracted {
+        types::EventRecord event;
+        RetractedStage stage;
+    };
+    /// Takes back the events of the replaced blocks, in one batch with the source's positions. What
+    /// was taken back or reported before is not in the result.
+    async::Flow<base::Result<std::vector<Retracted>>> retract(
+        types::Retraction retraction, std::vector<types::SourcePosition> positions);
+    /// The event was retracted after this record of it was read: what a run comes to is void.
+    bool is_void(const types::EventRecord& event) const;
+
+    /// The run ended: the event is done and its results are signed, all in one with `batch`. False,
+    /// and nothing is stored, when the record `is_void()`.
+    async::Flow<base::Result<bool>> finish(types::EventRecord event,
                                            const std::vector<types::ResultRecord>& results,
                                            storage::Batch batch);
-    /// Any other state of the event, with the reason.
+    /// Any other state of the event, with the reason; none when the record `is_void()`.
     async::Flow<base::Result<void>> set_state(types::EventRecord event, types::EventState state,
                                               std::string reason);
 
@@ -80,16 +102,31 @@ public:
 private:
     /// The first of `count`; a new block of them is reserved with `batch`.
     std::uint64_t take_sequences(std::size_t count, storage::Batch& batch);
-    base::Result<bool> known(const types::EventId& id) const;
+    base::Result<std::optional<std::uint64_t>> known(const types::EventId& id) const;
+    base::Result<std::optional<types::EventRecord>> revived(std::uint64_t sequence,
+                                                            const types::ServiceDigest& revision);
+    base::Result<std::optional<Retracted>> retract_one(std::uint64_t sequence,
+                                                       storage::Batch& batch);
+    bool is_void_locked(std::uint64_t sequence, types::Timestamp updated_at) const;
+    void replace_locked(std::uint64_t sequence, types::Timestamp from, types::Timestamp to);
+    async::Flow<base::Result<bool>> store_unless_void(types::EventRecord event,
+                                                      types::EventState state,
+                                                      storage::Batch batch);
     base::Result<std::optional<types::EventRecord>> to_be_run(const types::EventId& id) const;
 
     storage::Store& store_;
     const base::Clock& clock_;
     mutable std::mutex mutex_;
+    // Of events that were retracted in this process: when the record that holds now was changed,
+    // none while the event is void. A run may still go on with an older one.
+    std::unordered_map<std::uint64_t, std::optional<types::Timestamp>> retracted_;
     std::uint64_t first_ = 0;
     std::uint64_t next_ = 0;
     std::uint64_t reserved_until_ = 0;
 };
+
+/// Lower case, a label of metrics.
+std::string_view to_string(Journal::RetractedStage stage);
 
 /// From older layouts of the data directory to this one.
 std::vector<storage::Migration> journal_migrations();

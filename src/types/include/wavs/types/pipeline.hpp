@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,11 +76,21 @@ struct SeenEvent {
     TriggerAction action;
 };
 
+/// A chain replaced blocks: its events in blocks from `from_block` on are void, unless their block
+/// is one of `kept`.
+struct Retraction {
+    ChainKey chain;
+    std::uint64_t from_block = 0;
+    /// The blocks of the chain as it is now, as far as events may have come from them.
+    std::set<Bytes32> kept;
+};
+
 /// What a source hands to the dispatcher: journaled together or not at all. The changes come after
-/// the events of the same batch.
+/// the events of the same batch; a retraction has a batch without any.
 struct TriggerBatch {
     /// Name of the source, such as "evm:31337".
     std::string source;
+    std::optional<Retraction> retraction;
     std::vector<SeenEvent> events;
     std::vector<ServiceUriChange> changes;
     std::vector<SourcePosition> positions;
