@@ -204,6 +204,12 @@ async::Task<base::Result<void>> Aggregator::follow_to_end(types::ResultRecord re
         co_return co_await end(*work, types::ResultState::Expired,
                                "its service, workflow or aggregator is gone");
     }
+    if (work->input.result->state != types::ResultState::Submitting) {
+        WAVS_CO_TRY(const bool retracted, queues_.is_retracted(*work->input.result));
+        if (retracted) {
+            co_return co_await end(*work, types::ResultState::Retracted, std::string(kRetracted));
+        }
+    }
     std::vector<Action> actions(work->left.due.begin(), work->left.due.end());
     actions.insert(actions.end(), work->left.submits.begin(), work->left.submits.end());
     if (actions.empty()) {

@@ -5,8 +5,12 @@
 #include "wavs/types/records.hpp"
 
 #include <chrono>
+#include <string_view>
 
 namespace wavs::aggregator {
+
+/// Why a result ended whose event is no longer part of its chain.
+inline constexpr std::string_view kRetracted = "the chain replaced the block of its event";
 
 types::Timestamp earlier(types::Timestamp now, std::chrono::seconds age);
 /// Later may be better: the chain, the node or the disk is not there now.

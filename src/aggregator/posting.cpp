@@ -76,6 +76,12 @@ async::Task<base::Result<void>> Aggregator::post(WorkPtr work, types::SubmitActi
     const QueueLock place(locks_, types::queue_key(event, target), executor_);
     WAVS_CO_TRY(const auto guard, co_await place.mutex->lock());
     WAVS_CO_TRY(auto stored, queues_.load(event, target));
+    if (stored && stored->record.state == types::ResultState::Retracted) {
+        // The chain has the event again: what was collected for it counts.
+        stored->record.state = types::ResultState::Collecting;
+        stored->record.opened_at = deps_.clock.wall_now();
+        stored->record.reason.clear();
+    }
     if (stored && types::is_final(stored->record.state)) {
         telemetry::log_warn("aggregator", "the event was settled before, nothing is posted",
                             {{"event", types::to_string(event)},
@@ -120,13 +126,13 @@ async::Task<base::Result<void>> Aggregator::attempt_until_settled(Posting postin
 }
 
 async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(Posting& posting) {
-    auto target = co_await deps_.targets(posting.action);
-    if (!target.has_value()) {
-        co_await tell(posting, target.error().message());
-        co_return Step::Again;
-    }
     if (posting.queue.state == types::ResultState::Submitting) {
         // A transaction is on its way, from before a restart or an earlier attempt.
+        auto target = co_await deps_.targets(posting.action);
+        if (!target.has_value()) {
+            co_await tell(posting, target.error().message());
+            co_return Step::Again;
+        }
         auto known = co_await target.value()->resume(
             types::queue_key(posting.queue.event_id, posting.queue.target), on_signed(posting));
         if (!known.has_value()) {
@@ -135,6 +141,29 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(Posting& posting
         if (known.value()) {
             co_return co_await take_outcome(posting, std::move(*known.value()));
         }
+    }
+    co_return co_await attempt_anew(posting);
+}
+
+// True when the event was retracted: then the posting has ended.
+async::Task<base::Result<bool>> Aggregator::retracted(Posting& posting) {
+    WAVS_CO_TRY(const bool gone, queues_.is_retracted(*posting.work->input.result));
+    if (gone) {
+        WAVS_CO_TRY(co_await settle(posting, types::ResultState::Retracted, std::nullopt,
+                                    std::string(kRetracted)));
+    }
+    co_return gone;
+}
+
+async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(Posting& posting) {
+    WAVS_CO_TRY(const bool gone, co_await retracted(posting));
+    if (gone) {
+        co_return Step::Done;
+    }
+    auto target = co_await deps_.targets(posting.action);
+    if (!target.has_value()) {
+        co_await tell(posting, target.error().message());
+        co_return Step::Again;
     }
     auto check = co_await target.value()->check(
         posting.action, posting.work->input.result->submission.envelope, posting.signatures);
@@ -165,6 +194,11 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(Posting& posting
 async::Task<base::Result<Aggregator::Step>> Aggregator::send(Posting& posting,
                                                              std::shared_ptr<Target> target,
                                                              std::uint32_t reference_block) {
+    // Once more, for the chain's answer took time: from here on it is posted.
+    WAVS_CO_TRY(const bool gone, co_await retracted(posting));
+    if (gone) {
+        co_return Step::Done;
+    }
     PostRequest request;
     request.action = posting.action;
     request.envelope = posting.work->input.result->submission.envelope;
@@ -228,8 +262,15 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(Posting& po
     }
     WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterReceipt);
     posted_.add();
-    WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, posted.tx_hash, "",
-                                std::move(posted.settled)));
+    WAVS_CO_TRY(const bool gone, queues_.is_retracted(*posting.work->input.result));
+    if (gone) {
+        telemetry::log_warn("aggregator",
+                            "a result is on chain although its event was retracted: its "
+                            "transaction was on its way",
+                            {{"event", types::to_string(posting.queue.event_id)}});
+    }
+    WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, posted.tx_hash,
+                                std::string(gone ? kRetracted : ""), std::move(posted.settled)));
     co_return Step::Done;
 }
 

@@ -60,6 +60,16 @@ base::Result<std::optional<types::ResultRecord>> Queues::result(
     return std::optional<types::ResultRecord>(std::move(record));
 }
 
+base::Result<bool> Queues::is_retracted(const types::ResultRecord& result) const {
+    WAVS_TRY(const auto stored,
+             store_.get(Keyspace::Events, types::event_key(result.event_sequence)));
+    if (!stored) {
+        return false;
+    }
+    WAVS_TRY(const auto event, types::decode_event_record(*stored));
+    return event.state == types::EventState::Retracted;
+}
+
 base::Result<std::optional<Queue>> Queues::load(const types::EventId& event,
                                                 const types::QueueTarget& target) const {
     WAVS_TRY(auto entries,

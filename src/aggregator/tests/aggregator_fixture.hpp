@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 
 #include <deque>
+#include <functional>
 #include <set>
 
 namespace wavs::aggregator::testing {
@@ -62,6 +63,9 @@ public:
         types::SubmitAction /*action*/, types::Envelope /*envelope*/,
         std::vector<types::QueueSignature> signatures) override {
         EXPECT_EQ(signatures.size(), 1U);
+        if (on_check) {
+            on_check();
+        }
         if (checks.empty()) {
             co_return QuorumCheck{QuorumCheck::State::Reached, {}};
         }
@@ -112,6 +116,7 @@ public:
 
     storage::Store* store = nullptr;
     std::set<base::Bytes> on_its_way;
+    std::function<void()> on_check;
     std::deque<QuorumCheck> checks;
     std::deque<base::Result<Posted>> outcomes;
     std::optional<base::Error> refusal;

@@ -41,8 +41,9 @@ struct AggregatorDeps {
 /// it goes, the signatures are collected per event and target, the chain says whether they suffice,
 /// and the transaction is recorded before it leaves, so that nothing is posted twice. The actions
 /// of a result do not wait for each other, nor do results; a result has ended when its actions
-/// have. A timer is on disk before it runs, until the component's answer to it is. Owned by `app`;
-/// methods are callable from any executor.
+/// have. A timer is on disk before it runs, until the component's answer to it is. What belongs to
+/// a retracted event ends before its next step, but for a transaction that is on its way. Owned by
+/// `app`; methods are callable from any executor.
 class Aggregator {
 public:
     Aggregator(AggregatorDeps deps, AggregatorOptions options, async::Executor executor);
@@ -125,6 +126,8 @@ private:
     async::Task<base::Result<void>> post(WorkPtr work, types::SubmitAction action);
     async::Task<base::Result<void>> attempt_until_settled(Posting posting);
     async::Task<base::Result<Step>> attempt(Posting& posting);
+    async::Task<base::Result<Step>> attempt_anew(Posting& posting);
+    async::Task<base::Result<bool>> retracted(Posting& posting);
     async::Task<base::Result<Step>> send(Posting& posting, std::shared_ptr<Target> target,
                                          std::uint32_t reference_block);
     async::Task<base::Result<Step>> take_outcome(Posting& posting, base::Result<Posted> outcome);

@@ -38,6 +38,9 @@ public:
     base::Result<std::optional<types::ResultRecord>> result(std::uint64_t event_sequence,
                                                             std::uint32_t response_index) const;
 
+    /// The event's block was replaced: nothing more of it may be posted.
+    base::Result<bool> is_retracted(const types::ResultRecord& result) const;
+
     /// None while the component has asked for no timer.
     base::Result<std::optional<types::TimerRecord>> timers(const types::ResultRecord& result) const;
 
