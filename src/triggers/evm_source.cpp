@@ -10,19 +10,20 @@
 namespace wavs::triggers {
 namespace {
 
-// Logs of a block may arrive after the next head, so blocks this close to the head are read once
-// more after a break. A log that comes twice is dropped by its key, or by its event id when the
-// first delivery was before a restart.
-constexpr std::uint64_t kOverlap = 16;
 // A block counts as read when the head is this far past it.
 constexpr std::uint64_t kSettled = 2;
 // What has been read is stored after each piece of a gap, and on an unbroken link every so many
 // blocks: a start reads the few blocks since then once more.
 constexpr std::uint64_t kStoreEvery = 64;
 constexpr auto kHeadTimeout = std::chrono::seconds(5);
+// Of the status.
+constexpr std::size_t kMostPairsShown = 100;
 
 base::Bytes storage_key(const types::ChainKey& chain) {
     return base::to_bytes("evm/" + chain.str());
+}
+base::Bytes hashes_key(const types::ChainKey& chain) {
+    return base::to_bytes("evm-hashes/" + chain.str());
 }
 
 }  // namespace
@@ -43,16 +44,22 @@ EvmSource::EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events,
       removed_logs_(metrics.counter("wavs_chain_removed_logs_total",
                                     "Logs taken back by a reorganisation",
                                     {{"chain", chain.key().str()}})),
+      reorgs_(metrics.counter("wavs_chain_reorgs_total", "Times a chain replaced blocks",
+                              {{"chain", chain.key().str()}})),
       watch_(chain.key()) {}
 
 base::Result<void> EvmSource::load() {
+    WAVS_TRY(const auto hashes, store_.get(storage::Keyspace::Coverage, hashes_key(chain_.key())));
     WAVS_TRY(auto stored, store_.get(storage::Keyspace::Coverage, storage_key(chain_.key())));
+    const std::lock_guard lock(mutex_);
+    if (hashes) {
+        WAVS_TRY(hashes_, BlockHashes::decode(*hashes));
+    }
     if (!stored || stored->empty()) {
         return base::ok();
     }
     const base::ByteView bytes(*stored);
     WAVS_TRY(auto coverage, Coverage::decode(bytes.subspan(1)));
-    const std::lock_guard lock(mutex_);
     watch_.restore(std::move(coverage));
     live_timestamp_ = static_cast<LiveTimestamp>(std::min<std::uint8_t>(bytes[0], 2));
     return base::ok();
@@ -64,7 +71,23 @@ types::SourcePosition EvmSource::position_locked() const {
     return {storage_key(chain_.key()), std::move(value)};
 }
 
-std::uint64_t EvmSource::settled_locked() const { return head_ < kSettled ? 0 : head_ - kSettled; }
+void EvmSource::append_hashes_locked(std::vector<types::SourcePosition>& positions) {
+    if (std::exchange(hashes_due_, false)) {
+        positions.push_back({hashes_key(chain_.key()), hashes_.encode()});
+    }
+}
+
+// The newest block whose events count.
+std::uint64_t EvmSource::confirmed(std::uint64_t head) const {
+    return head - std::min<std::uint64_t>(head, chain_.config().confirmations);
+}
+
+std::uint64_t EvmSource::settled_locked() const {
+    if (chain_.config().confirmations > 0) {
+        return confirmed(head_);
+    }
+    return head_ < kSettled ? 0 : head_ - kSettled;
+}
 
 async::Task<void> EvmSource::set_index(std::shared_ptr<const TriggerIndex> index,
                                        std::uint64_t version) {
@@ -116,7 +139,22 @@ bool EvmSource::has_read(std::uint64_t block) const {
 
 EvmSource::Status EvmSource::status() const {
     const std::lock_guard lock(mutex_);
-    return {head_, watch_.coverage().highest(), watch_.coverage().gap_blocks(settled_locked())};
+    const auto& coverage = watch_.coverage();
+    Status out;
+    out.head = head_;
+    out.covered_to = coverage.highest();
+    out.gap_blocks = coverage.gap_blocks(settled_locked());
+    out.reorgs = reorg_count_;
+    out.pairs = watch_.wanted().pairs.size();
+    for (const auto& pair : watch_.wanted().pairs) {
+        if (out.covered.size() == kMostPairsShown) {
+            break;
+        }
+        const auto found = coverage.ranges().find(pair);
+        out.covered.push_back(
+            {pair, found == coverage.ranges().end() ? std::vector<BlockRange>() : found->second});
+    }
+    return out;
 }
 
 async::Task<base::Result<void>> EvmSource::run() {
@@ -124,6 +162,7 @@ async::Task<base::Result<void>> EvmSource::run() {
         // Started again: what was being delivered when it ended is read once more.
         const std::lock_guard lock(mutex_);
         watch_.make_stale();
+        hashes_due_ = true;
     }
     while (true) {
         if (!current_) {
@@ -160,10 +199,7 @@ async::Task<base::Result<void>> EvmSource::on_event(const chain_evm::ChainEvent&
         co_return co_await on_head(head->header);
     }
     if (const auto* removed = std::get_if<chain_evm::LogRemoved>(&event)) {
-        removed_logs_.add();
-        telemetry::log_warn(
-            "triggers", "the chain took a log back",
-            {{"chain", chain_.key().str()}, {"block", removed->log.block_number.value_or(0)}});
+        on_removed_log(removed->log);
     }
     if (std::holds_alternative<chain_evm::Disconnected>(event)) {
         subscribed_.reset();
@@ -178,7 +214,18 @@ async::Task<base::Result<void>> EvmSource::on_head(const chain_evm::BlockHeader&
     const std::lock_guard lock(mutex_);
     head_ = std::max(head_, header.number);
     head_gauge_.set(static_cast<double>(head_));
-    if (header.number >= kSettled) {
+    const auto fit = hashes_.fit(header);
+    if (fit == BlockHashes::Fit::Follows && header.hash) {
+        hashes_.add(header.number, *header.hash);
+        hashes_due_ = true;
+    }
+    if (fit == BlockHashes::Fit::Unlinked) {
+        unlinked_ = header;
+    }
+    if (fit == BlockHashes::Fit::Differs || fit == BlockHashes::Fit::Unlinked ||
+        chain_.config().confirmations > 0) {
+        watch_.make_stale();
+    } else if (header.number >= kSettled) {
         watch_.on_head(header.number - kSettled);
     }
     gap_gauge_.set(static_cast<double>(watch_.coverage().gap_blocks(settled_locked())));
@@ -197,58 +244,47 @@ async::Task<base::Result<void>> EvmSource::on_live_log(chain_evm::EvmLog log) {
             position_due_ = true;
         }
     }
+    if (!take_block_of(log) || chain_.config().confirmations > 0) {
+        co_return base::ok();
+    }
     std::vector<chain_evm::EvmLog> one;
     one.push_back(std::move(log));
     co_return co_await deliver(std::move(one));
 }
 
-// Live logs wait in the channel meanwhile, so history comes before them.
-async::Task<base::Result<void>> EvmSource::catch_up() {
-    async::Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(30), random_);
-    while (true) {
-        auto read = co_await read_gap();
-        if (read.has_value() || read.error().kind() == base::ErrorKind::Cancelled) {
-            co_return read;
-        }
-        telemetry::log_failure(telemetry::Level::Warn, "triggers",
-                               "the blocks since the last connection cannot be read yet",
-                               read.error(), {{"chain", chain_.key().str()}});
-        WAVS_CO_TRY(co_await timers_.sleep_for(backoff.next()));
-    }
-}
-
-async::Task<base::Result<void>> EvmSource::read_gap() {
-    const auto filter = *subscribed_;
-    auto client = chain_.client();
-    WAVS_CO_TRY(const std::uint64_t head, co_await client.block_number());
-    std::optional<std::uint64_t> missing;
-    {
-        const std::lock_guard lock(mutex_);
-        head_ = std::max(head_, head);
-        watch_.start_pending(head);
-        watch_.begin_reading();
-        missing = watch_.first_missing(filter, head);
-    }
-    std::uint64_t from = missing ? *missing - std::min(*missing, kOverlap) : head + 1;
-    if (missing && head - *missing > kOverlap) {
-        telemetry::log_info("triggers", "reading the blocks since the last connection",
-                            {{"chain", chain_.key().str()}, {"from", from}, {"to", head}});
-    }
-    chain_evm::LogRangeReader reader(client);
-    while (from <= head) {
-        WAVS_CO_TRY(auto piece, co_await reader.next(filter, from, head));
-        from = piece.to + 1;
-        // In this order: an announcement among the logs holds its block back.
-        WAVS_CO_TRY(co_await deliver(std::move(piece.logs)));
-        {
-            const std::lock_guard lock(mutex_);
-            watch_.read(filter, {piece.from, piece.to});
-        }
-        WAVS_CO_TRY(co_await store_position());
+// False when the log is not to be delivered: its block is not the one that was read with this
+// number. The chain tells which of the two it has, and a log of the other is read from there.
+bool EvmSource::take_block_of(const chain_evm::EvmLog& log) {
+    if (!log.block_number || !log.block_hash) {
+        return true;
     }
     const std::lock_guard lock(mutex_);
-    watch_.live(filter);
-    co_return base::ok();
+    const auto fit = hashes_.fit(*log.block_number, *log.block_hash);
+    if (fit == BlockHashes::Fit::Differs) {
+        watch_.make_stale();
+        return false;
+    }
+    const bool unknown = fit == BlockHashes::Fit::Unlinked || fit == BlockHashes::Fit::Older;
+    if (unknown && chain_.config().confirmations == 0) {
+        if (fit == BlockHashes::Fit::Older) {
+            watch_.make_stale();  // no head will say whether it fits
+        }
+        hashes_.note(*log.block_number, *log.block_hash);
+        hashes_due_ = true;
+    }
+    return true;
+}
+
+void EvmSource::on_removed_log(const chain_evm::EvmLog& log) {
+    removed_logs_.add();
+    telemetry::log_warn("triggers", "the chain took a log back",
+                        {{"chain", chain_.key().str()}, {"block", log.block_number.value_or(0)}});
+    const std::lock_guard lock(mutex_);
+    // Of a block that is not ours any more nothing is left to be done.
+    if (!log.block_number || !log.block_hash ||
+        hashes_.fit(*log.block_number, *log.block_hash) != BlockHashes::Fit::Differs) {
+        watch_.make_stale();
+    }
 }
 
 async::Task<base::Result<void>> EvmSource::store_position() {
@@ -257,6 +293,7 @@ async::Task<base::Result<void>> EvmSource::store_position() {
     {
         const std::lock_guard lock(mutex_);
         batch.positions.push_back(position_locked());
+        append_hashes_locked(batch.positions);
     }
     co_return co_await batches_.send(std::move(batch));
 }
@@ -278,6 +315,10 @@ async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog
     }
     if (batch.events.empty() && batch.changes.empty()) {
         co_return base::ok();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        append_hashes_locked(batch.positions);
     }
     co_return co_await batches_.send(std::move(batch));
 }

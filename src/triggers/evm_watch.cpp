@@ -171,6 +171,29 @@ void EvmWatch::became_unread(std::uint64_t from) {
     unread_from_ = std::min(unread_from_.value_or(from), from);
 }
 
+void EvmWatch::reorganised(std::uint64_t from) {
+    const auto replaced = [from](const auto& entry) { return entry.second.block >= from; };
+    std::erase_if(changing_, replaced);
+    std::erase_if(given_up_, replaced);
+    std::erase_if(told_, replaced);
+    update_holds();
+    for (const auto& pair : wanted().pairs) {
+        coverage_.unread(pair, from);
+    }
+    became_unread(from);
+    for (const auto& [address, service] : wanted().managers) {
+        if (service->in_force_from && service->in_force_from->block >= from) {
+            telemetry::log_warn(
+                "triggers",
+                "the manifest in force was announced in a block that the chain replaced, it stays "
+                "until another is announced",
+                {{"service", types::to_string(service->id)},
+                 {"chain", chain_.str()},
+                 {"block", service->in_force_from->block}});
+        }
+    }
+}
+
 void EvmWatch::read(const chain_evm::LogFilter& filter, BlockRange range) {
     const auto end = unread_from_ ? std::min(range.to + 1, *unread_from_) : range.to + 1;
     if (range.from < end) {

@@ -289,5 +289,28 @@ TEST_F(EvmWatchTest, a_uri_that_cannot_be_read_changes_nothing) {
     EXPECT_EQ(watch_.see(log(1, 12, 0)).events.size(), 1U);
 }
 
+TEST_F(EvmWatchTest, what_was_announced_in_a_replaced_block_was_not_announced) {
+    set({revision(7, {{"one", 1}}, ChainPosition::end_of(10))});
+    chain_ = {announcement(7, 12, 0, "b"), log(1, 13, 0)};
+    EXPECT_THAT(read_to(14), IsEmpty());
+    ASSERT_EQ(changes_.size(), 1U);
+    watch_.reorganised(12);
+    EXPECT_TRUE(watch_.stale());
+    EXPECT_EQ(watch_.coverage().gap_blocks(14), 3U);
+    chain_ = {log(1, 13, 0), announcement(7, 14, 0, "b"), log(1, 15, 0)};
+    EXPECT_THAT(blocks(read_to(15)), ElementsAre(13)) << "held back no longer";
+    ASSERT_EQ(changes_.size(), 2U) << "announced again, at another place";
+    EXPECT_EQ(changes_[1].at, (ChainPosition{14, 0}));
+}
+
+TEST_F(EvmWatchTest, blocks_below_a_replaced_one_stay_read) {
+    set({revision(7, {{"one", 1}}, ChainPosition::end_of(10))});
+    chain_ = {log(1, 11, 0), log(1, 12, 0)};
+    read_to(14);
+    watch_.reorganised(12);
+    EXPECT_EQ(watch_.coverage().gap_blocks(14), 3U);
+    EXPECT_THAT(blocks(read_to(14)), ElementsAre(12));
+}
+
 }  // namespace
 }  // namespace wavs::triggers

@@ -4,6 +4,7 @@
 #include "wavs/chain_evm/evm_chain.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/telemetry/metrics.hpp"
+#include "wavs/triggers/block_hashes.hpp"
 #include "wavs/triggers/evm_watch.hpp"
 #include "wavs/triggers/trigger_batches.hpp"
 
@@ -15,15 +16,18 @@ namespace wavs::triggers {
 /// The logs of one EVM chain as trigger actions. Each time a subscription is in force, what
 /// happened since the last block that was read is fetched by `eth_getLogs`, so that a link that
 /// broke, a changed filter or a restart leaves no gap. What has been read is stored in the same
-/// batch as the events. The decisions are `EvmWatch`'s. `run()` is one task on the chain's strand;
-/// the other methods are thread-safe.
+/// batch as the events. Before that is read, and whenever something on the link does not fit, the
+/// chain is compared with the hashes of the blocks that were read; what it replaced is retracted
+/// and read again. On a chain with `confirmations` nothing is taken from the link: each head has
+/// the blocks read that are so deep. The decisions are `EvmWatch`'s. `run()` is one task on the
+/// chain's strand; the other methods are thread-safe.
 class EvmSource {
 public:
     EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events, storage::Store& store,
               TriggerBatches& batches, async::Timers& timers, base::RandomSource& random,
               telemetry::Metrics& metrics);
 
-    /// The stored coverage; once, before anything else.
+    /// What is stored of the chain; once, before anything else.
     base::Result<void> load();
 
     /// Another set of services. What has no moment of its own on this chain is watched from the
@@ -37,10 +41,20 @@ public:
 
     async::Task<base::Result<void>> run();
 
+    /// A pair of address and topic with the ranges of blocks that were read for it.
+    struct Covered {
+        Coverage::Pair pair;
+        std::vector<BlockRange> ranges;
+    };
     struct Status {
         std::uint64_t head = 0;
         std::uint64_t covered_to = 0;
         std::uint64_t gap_blocks = 0;
+        /// Since the start of the node.
+        std::uint64_t reorgs = 0;
+        /// All that are watched, and the first of them.
+        std::size_t pairs = 0;
+        std::vector<Covered> covered;
     };
     Status status() const;
 
@@ -51,13 +65,20 @@ private:
     async::Task<base::Result<void>> on_event(const chain_evm::ChainEvent& event);
     async::Task<base::Result<void>> on_head(const chain_evm::BlockHeader& header);
     async::Task<base::Result<void>> on_live_log(chain_evm::EvmLog log);
+    void on_removed_log(const chain_evm::EvmLog& log);
+    bool take_block_of(const chain_evm::EvmLog& log);
     async::Task<base::Result<void>> catch_up();
     async::Task<base::Result<void>> read_gap();
+    async::Task<base::Result<chain_evm::BlockHeader>> compare_with_chain();
+    async::Task<base::Result<void>> retract(Fork fork, chain_evm::BlockHeader latest);
+    async::Task<base::Result<void>> remember(chain_evm::BlockHeader latest);
     async::Task<base::Result<void>> deliver(std::vector<chain_evm::EvmLog> logs);
     async::Task<base::Result<void>> store_position();
     async::Task<base::Result<void>> apply_timestamp_rule(chain_evm::EvmLog& log);
     types::SourcePosition position_locked() const;
+    void append_hashes_locked(std::vector<types::SourcePosition>& positions);
     std::uint64_t settled_locked() const;
+    std::uint64_t confirmed(std::uint64_t head) const;
     void wake();
 
     chain_evm::EvmChain& chain_;
@@ -69,6 +90,7 @@ private:
     telemetry::Gauge head_gauge_;
     telemetry::Gauge gap_gauge_;
     telemetry::Counter removed_logs_;
+    telemetry::Counter reorgs_;
 
     // These two only `run()` touches: what it was handling when it failed, which comes again; and
     // the filter of the link that is up, none while it is broken.
@@ -77,6 +99,13 @@ private:
 
     mutable std::mutex mutex_;
     EvmWatch watch_;
+    BlockHashes hashes_;
+    // Changed since they were stored. No event leaves without the hashes as they are then: a start
+    // must recognise that its block was replaced meanwhile.
+    bool hashes_due_ = false;
+    // A head whose place the next comparison shows.
+    std::optional<chain_evm::BlockHeader> unlinked_;
+    std::uint64_t reorg_count_ = 0;
     LiveTimestamp live_timestamp_ = LiveTimestamp::Unknown;
     std::uint64_t head_ = 0;
     std::uint64_t stored_at_ = 0;

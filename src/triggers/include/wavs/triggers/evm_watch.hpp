@@ -54,6 +54,9 @@ public:
                                                std::uint64_t head) const {
         return coverage_.first_missing(filter, head);
     }
+    /// The chain replaced its blocks from `from` on: they are unread for every pair, and what was
+    /// announced in them was not announced.
+    void reorganised(std::uint64_t from);
     /// The logs of `range` have been seen. Blocks that became unread meanwhile stay so: their logs
     /// were looked at under what was wanted before.
     void read(const chain_evm::LogFilter& filter, BlockRange range);
