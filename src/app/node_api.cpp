@@ -16,6 +16,24 @@ http::Subscription to_subscription(const chain_evm::ActiveSubscription& subscrip
     return http::LogsSubscription{subscription.filter.addresses, subscription.filter.topics};
 }
 
+http::ChainCoverage to_coverage(const triggers::EvmSource::Status& status) {
+    http::ChainCoverage out;
+    out.head = status.head;
+    out.covered_to = status.covered_to;
+    out.gap_blocks = status.gap_blocks;
+    out.reorgs = status.reorgs;
+    out.pair_count = status.pairs;
+    for (const auto& [pair, ranges] : status.covered) {
+        auto& shown = out.pairs.emplace_back();
+        shown.address = pair.first;
+        shown.topic = pair.second;
+        for (const auto& range : ranges) {
+            shown.blocks.emplace_back(range.from, range.to);
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 async::Task<base::Result<http::HealthStatus>> NodeApi::health() {
@@ -324,6 +342,7 @@ async::Task<base::Result<http::TriggerStreams>> NodeApi::trigger_streams() {
         for (const auto& [id, subscription] : source.link.active_subscriptions) {
             out.active_subscriptions.emplace(id, to_subscription(subscription));
         }
+        out.coverage = to_coverage(source.source);
     }
     co_return streams;
 }

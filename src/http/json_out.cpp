@@ -87,6 +87,39 @@ void write_subscription(Writer& json, const Subscription& subscription) {
     json.end_object();
 }
 
+void write_coverage(Writer& json, const ChainCoverage& coverage) {
+    json.begin_object();
+    json.key("head");
+    json.number(coverage.head);
+    json.key("covered_to");
+    json.number(coverage.covered_to);
+    json.key("gap_blocks");
+    json.number(coverage.gap_blocks);
+    json.key("reorgs");
+    json.number(coverage.reorgs);
+    json.key("pair_count");
+    json.number(std::uint64_t{coverage.pair_count});
+    json.key("pairs");
+    json.begin_array();
+    for (const auto& pair : coverage.pairs) {
+        json.begin_object();
+        text_member(json, "address", types::to_string(pair.address));
+        text_member(json, "topic", types::to_string(pair.topic));
+        json.key("blocks");
+        json.begin_array();
+        for (const auto& [from, to] : pair.blocks) {
+            json.begin_array();
+            json.number(from);
+            json.number(to);
+            json.end_array();
+        }
+        json.end_array();
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+}
+
 void write_stream(Writer& json, const ChainStream& stream) {
     json.begin_object();
     text_or_null(json, "current_endpoint", stream.current_endpoint);
@@ -101,6 +134,8 @@ void write_stream(Writer& json, const ChainStream& stream) {
         write_subscription(json, subscription);
     }
     json.end_object();
+    json.key("coverage");
+    write_coverage(json, stream.coverage);
     json.end_object();
 }
 

@@ -96,12 +96,32 @@ struct LogsSubscription {
 using Subscription =
     std::variant<NewHeadsSubscription, LogsSubscription, NewPendingTransactionsSubscription>;
 
+/// How far a chain has been read.
+struct ChainCoverage {
+    /// The blocks that were read for the logs of one address and first topic.
+    struct Pair {
+        types::EvmAddress address;
+        types::Bytes32 topic;
+        /// First and last block of each range.
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks;
+    };
+    std::uint64_t head = 0;
+    std::uint64_t covered_to = 0;
+    std::uint64_t gap_blocks = 0;
+    /// Reorganisations since the start of the node.
+    std::uint64_t reorgs = 0;
+    std::size_t pair_count = 0;
+    /// The first of them.
+    std::vector<Pair> pairs;
+};
+
 struct ChainStream {
     std::optional<std::string> current_endpoint;
     bool is_connected = false;
     bool any_active_rpcs_in_flight = false;
     /// By the id that the endpoint gave.
     std::map<std::string, Subscription> active_subscriptions;
+    ChainCoverage coverage;
 };
 enum class FeedState : std::uint8_t { Waiting, Connecting, Connected };
 std::string_view to_string(FeedState state);
