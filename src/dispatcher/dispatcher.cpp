@@ -192,8 +192,12 @@ void Dispatcher::gather() {
             return;
         }
         std::move(more->events.begin(), more->events.end(), std::back_inserter(batch.events));
-        std::move(more->positions.begin(), more->positions.end(),
-                  std::back_inserter(batch.positions));
+        for (auto& position : more->positions) {
+            // Of what is said about the same only the last counts.
+            std::erase_if(batch.positions,
+                          [&](const auto& earlier) { return earlier.key == position.key; });
+            batch.positions.push_back(std::move(position));
+        }
         batch.changes = std::move(more->changes);
     }
 }

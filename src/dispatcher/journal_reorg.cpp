@@ -16,10 +16,6 @@ std::string replaced_text(const types::EvmEventData& event) {
                        types::to_string(event.block_hash));
 }
 
-bool is_posted(const types::ResultRecord& result) {
-    return result.state == types::ResultState::Burned;
-}
-
 }  // namespace
 
 std::string_view to_string(Journal::RetractedStage stage) {
@@ -94,59 +90,60 @@ void index_block(storage::Batch& batch, const types::EventRecord& event) {
     }
 }
 
-// What can be taken back of one event. A result whose transaction is on its way is left to the
-// aggregator: only the chain knows what becomes of it.
-base::Result<std::optional<Journal::Retracted>> Journal::retract_one(std::uint64_t sequence,
-                                                                     storage::Batch& batch) {
-    WAVS_TRY(auto record, event(sequence));
-    if (!record || record->state == types::EventState::Retracted) {
-        return std::optional<Retracted>();
-    }
-    const auto* evm = std::get_if<types::EvmEventData>(&record->action.data);
-    if (evm == nullptr) {
-        return std::optional<Retracted>();
-    }
+// A result whose transaction is on its way is left to the aggregator: only the chain knows what
+// becomes of it.
+base::Result<Journal::RetractedStage> Journal::retract_results(std::uint64_t sequence,
+                                                               const std::string& reason,
+                                                               storage::Batch& batch) {
     WAVS_TRY(auto results, results_of(sequence));
-    const auto text = replaced_text(*evm);
-    const bool told = record->reason == text;
-    const bool posted = std::ranges::any_of(results, is_posted);
-    bool open = false;
-    bool sending = false;
+    auto stage = RetractedStage::Ended;
     for (auto& result : results) {
-        if (!types::is_open(result.state)) {
-            continue;
-        }
-        open = true;
-        sending = sending || result.state == types::ResultState::Submitting;
-        if (result.state != types::ResultState::Submitting) {
+        if (result.state == types::ResultState::Submitting) {
+            stage = RetractedStage::Submitting;
+        } else if (types::is_open(result.state)) {
+            stage = std::min(stage, RetractedStage::Signed);
             result.state = types::ResultState::Retracted;
-            result.reason = text;
+            result.reason = reason;
             result.updated_at = clock_.wall_now();
             put_result(batch, result);
             batch.erase(Keyspace::Timers,
                         types::result_key(result.event_sequence, result.response_index));
+        } else if (result.state == types::ResultState::Burned) {
+            stage = std::min(stage, RetractedStage::Posted);
         }
     }
-    Retracted out;
-    out.stage = sending                          ? RetractedStage::Submitting
-                : open                           ? RetractedStage::Signed
-                : posted                         ? RetractedStage::Posted
-                : types::is_final(record->state) ? RetractedStage::Ended
-                                                 : RetractedStage::Unsigned;
+    return stage;
+}
+
+// What can be taken back of one event.
+base::Result<std::optional<Journal::Retracted>> Journal::retract_one(std::uint64_t sequence,
+                                                                     storage::Batch& batch) {
+    WAVS_TRY(auto record, event(sequence));
+    const auto* evm = record ? std::get_if<types::EvmEventData>(&record->action.data) : nullptr;
+    if (evm == nullptr || record->state == types::EventState::Retracted) {
+        return std::optional<Retracted>();
+    }
     const auto before = record->state;
-    if (!open && types::is_final(before)) {
+    const auto reason = replaced_text(*evm);
+    Retracted out{{}, RetractedStage::Unsigned};
+    if (types::is_final(before)) {
+        WAVS_TRY(out.stage, retract_results(sequence, reason, batch));
+    }
+    if (out.stage == RetractedStage::Posted || out.stage == RetractedStage::Ended) {
         // Nothing of it goes on that could store anything.
         const std::lock_guard lock(mutex_);
         retracted_.erase(sequence);
-    }
-    if (open || !types::is_final(before)) {
+        if (before != types::EventState::Done || record->reason == reason) {
+            return std::optional<Retracted>();
+        }
+    } else {
         record->state = types::EventState::Retracted;
     }
-    record->reason = text;
+    record->reason = reason;
     record->updated_at = clock_.wall_now();
     put_event(batch, *record, before);
     out.event = std::move(*record);
-    return told ? std::nullopt : std::optional(std::move(out));
+    return std::optional(std::move(out));
 }
 
 async::Flow<base::Result<std::vector<Journal::Retracted>>> Journal::retract(

@@ -36,11 +36,12 @@ public:
         std::vector<Accept> events, std::string source,
         std::vector<types::SourcePosition> positions, Repeats repeats);
 
-    /// How far an event had come when its block was replaced.
+    /// How far an event had come when its block was replaced; of several results the first here
+    /// counts.
     enum class RetractedStage : std::uint8_t {
         Unsigned,    ///< never runs, or its run is thrown away
+        Submitting,  ///< as the next, but for a result whose transaction is on its way
         Signed,      ///< its results are no longer followed
-        Submitting,  ///< as above, but for one whose transaction is on its way
         Posted,      ///< on chain: only reported
         Ended,       ///< came to nothing before: only reported
     };
@@ -105,6 +106,8 @@ private:
     base::Result<std::optional<std::uint64_t>> known(const types::EventId& id) const;
     base::Result<std::optional<types::EventRecord>> revived(std::uint64_t sequence,
                                                             const types::ServiceDigest& revision);
+    base::Result<RetractedStage> retract_results(std::uint64_t sequence, const std::string& reason,
+                                                 storage::Batch& batch);
     base::Result<std::optional<Retracted>> retract_one(std::uint64_t sequence,
                                                        storage::Batch& batch);
     bool is_void_locked(std::uint64_t sequence, types::Timestamp updated_at) const;
