@@ -69,8 +69,7 @@ const Fields<types::EvmChainConfig>& evm_chain_fields() {
                  check_optional_http_url),
         field<C>("ws_priority_endpoint_index", path(&C::ws_priority_endpoint_index),
                  "which of `ws_endpoints` to prefer, from 0"),
-        field<C>("confirmations", path(&C::confirmations), "blocks to wait before an event counts",
-                 {.effect = Effect::Later}),
+        field<C>("confirmations", path(&C::confirmations), "blocks to wait before an event counts"),
         field<C>("block_timestamp", path(&C::block_timestamp),
                  "whether events carry the time of their block; all operators of a service must "
                  "agree"),
