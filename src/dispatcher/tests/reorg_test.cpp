@@ -13,6 +13,14 @@ using types::ResultState;
 /// Events of blocks, and the chain replacing them.
 class ReorgTest : public DispatcherTest {
 protected:
+    // A test that failed leaves runs behind, which nothing else would end.
+    void TearDown() override {
+        node_.hold = false;
+        while (!node_.held.empty()) {
+            node_.let_go();
+            settle();
+        }
+    }
     static types::Bytes32 hash(std::uint8_t fill) {
         types::Bytes32 out;
         out.array().fill(fill);
