@@ -41,7 +41,7 @@ int fail(const config::LoadedCli& loaded, Terminal& terminal) {
 }  // namespace
 
 std::span<const Command> commands() {
-    static const std::array kCommands = {
+    static const std::array table = {
         Command{"dev up", "a local chain, a node and a running service, in one command (also: dev)",
                 "", dev_flags(), dev_common_flags(), run_dev},
         Command{"replay",
@@ -72,7 +72,7 @@ std::span<const Command> commands() {
             "version", "the version of this program and of the protocol", "", {}, {}, run_version},
         Command{"help", "this text, or the help of one command", "[COMMAND]", {}, {}, run_help},
     };
-    return kCommands;
+    return table;
 }
 
 int run_program(config::Inputs inputs, Terminal terminal) {

@@ -164,7 +164,8 @@ TEST_P(RocksdbTest, commits_that_arrive_together_share_syncs) {
     }
     // Completions come from the writer's thread, so the context may run dry in between.
     const auto work = boost::asio::make_work_guard(context_);
-    while (done < 500) {
+    const auto all_done = [&done] { return done == 500; };
+    while (!all_done()) {
         context_.run_one();
     }
     EXPECT_EQ(store_->scan(Keyspace::Events, {}).value().size(), 500U);
