@@ -31,12 +31,13 @@ wavs_rt_slice slice_of(const Bytes& bytes) {
 
 }  // namespace
 
-EngineBed::EngineBed(const std::filesystem::path& data, std::uint32_t guest_threads)
+EngineBed::EngineBed(const std::filesystem::path& data, EngineBedOptions of)
     : blobs_(data / "ca"), store_(must(storage::RocksdbStore::open(data / "db"))) {
     quarantine_ = must(engine::Quarantine::open(data / "strikes", clock_, metrics_));
     engine::Options options;
     options.data = data;
-    options.guest_threads = guest_threads;
+    options.guest_threads = of.guest_threads;
+    options.limits.memory_bytes = of.memory_bytes;
     engine_ = must(engine::Engine::create(std::move(options), {.blocking = runtime_.blocking(),
                                                                .metrics = metrics_,
                                                                .store = *store_,
@@ -51,19 +52,21 @@ EngineBed::~EngineBed() {
 }
 
 engine::ServiceSnapshot EngineBed::service(std::string_view component,
-                                           std::map<std::string, std::string> config) {
+                                           std::map<std::string, std::string> config,
+                                           std::optional<std::uint64_t> time_limit_seconds) {
     const auto digest = must(blobs_.put(component_bytes(component)));
     must(async::testing::run(context_, engine_->prepare(digest, engine::World::Operator)));
     types::Workflow workflow;
     workflow.trigger = types::ManualTrigger{};
     workflow.component.source = types::DigestSource{digest};
     workflow.component.config = std::move(config);
+    workflow.component.time_limit_seconds = time_limit_seconds;
     auto service = std::make_shared<types::Service>();
     service->name = "bench";
     service->workflows.emplace(types::WorkflowId(), std::move(workflow));
-    service->manager = types::EvmManager{
-        must(types::ChainKey::parse("evm:31337")),
-        must(types::parse_evm_address("0x00000000000000000000000000000000000000bb"))};
+    service->manager =
+        types::EvmManager{must(types::ChainKey::parse("evm:31337")),
+                          must(types::parse_evm_address(fmt::format("0x{:040x}", ++services_)))};
     return engine::make_snapshot(std::move(service));
 }
 

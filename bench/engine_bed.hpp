@@ -18,20 +18,26 @@ struct wavs_rt_bare;
 
 namespace wavs::bench {
 
+struct EngineBedOptions {
+    /// 0: as many as a node has.
+    std::uint32_t guest_threads = 0;
+    std::uint64_t memory_bytes = engine::Options().limits.memory_bytes;
+};
+
 /// The engine of a node, without the rest of the node: the database, compiled code on disk, the
 /// limits the node has by default.
 class EngineBed {
 public:
-    /// `guest_threads` 0: as many as a node has.
-    explicit EngineBed(const std::filesystem::path& data, std::uint32_t guest_threads = 0);
+    explicit EngineBed(const std::filesystem::path& data, EngineBedOptions options = {});
     ~EngineBed();
     EngineBed(const EngineBed&) = delete;
     EngineBed& operator=(const EngineBed&) = delete;
 
     engine::Engine& engine() { return *engine_; }
-    /// A service whose one workflow has that example component, ready to run.
+    /// Another service, whose one workflow has that example component, ready to run.
     engine::ServiceSnapshot service(std::string_view component,
-                                    std::map<std::string, std::string> config = {});
+                                    std::map<std::string, std::string> config = {},
+                                    std::optional<std::uint64_t> time_limit_seconds = {});
     /// One run from its start to its end, from this thread.
     engine::OperatorOutcome run(const engine::ServiceSnapshot& service, std::string_view data);
 
@@ -44,6 +50,7 @@ private:
     std::unique_ptr<engine::Quarantine> quarantine_;
     std::unique_ptr<engine::Engine> engine_;
     boost::asio::io_context context_;
+    unsigned services_ = 0;
 };
 
 /// Started by hand with these bytes.

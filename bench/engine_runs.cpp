@@ -99,8 +99,8 @@ void engine_hot(const Settings& settings) {
 
 void engine_scaling(const Settings& settings) {
     const auto folder = fresh_folder(settings, "engine_scaling");
-    EngineBed one(folder / "one", 1);
-    EngineBed two(folder / "two", 2);
+    EngineBed one(folder / "one", {.guest_threads = 1});
+    EngineBed two(folder / "two", {.guest_threads = 2});
     Lanes alone(one.engine(), one_event(one.service("echo")));
     Lanes both(two.engine(), one_event(two.service("echo")));
     std::vector<double> ones;
