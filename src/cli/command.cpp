@@ -6,10 +6,6 @@
 namespace wavs::cli {
 namespace {
 
-base::Error usage_error(std::string message, std::string remedy) {
-    return {base::ErrorKind::Invalid, "usage", std::move(message), std::move(remedy)};
-}
-
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
 
 /// The command that `words` begin with; takes its words out.
@@ -137,6 +133,18 @@ std::string help_text(const Command& command) {
         out += "\nFlags:\n" + flag_lines(command.flags) + flag_lines(command.common_flags);
     }
     return out;
+}
+
+base::Error usage_error(std::string message, std::string remedy) {
+    return {base::ErrorKind::Invalid, "usage", std::move(message), std::move(remedy)};
+}
+
+int exit_status(const base::Result<int>& result, Terminal& terminal) {
+    if (result.has_value()) {
+        return result.value();
+    }
+    terminal.error(result.error());
+    return result.error().code() == "usage" ? kExitUsage : kExitFailure;
 }
 
 }  // namespace wavs::cli

@@ -5,21 +5,9 @@
 
 namespace wavs::cli {
 
-base::Error usage(std::string message, std::string remedy) {
-    return {base::ErrorKind::Invalid, "usage", std::move(message), std::move(remedy)};
-}
-
-int ended(const base::Result<int>& result, Terminal& terminal) {
-    if (result.has_value()) {
-        return result.value();
-    }
-    terminal.error(result.error());
-    return result.error().code() == "usage" ? kExitUsage : kExitFailure;
-}
-
 base::Result<std::filesystem::path> one_file(const Invocation& invocation, std::string_view what) {
     if (invocation.words.size() != 1) {
-        return usage(fmt::format("one {} is needed", what), "name its file");
+        return usage_error(fmt::format("one {} is needed", what), "name its file");
     }
     return invocation.cwd / invocation.words.front();
 }

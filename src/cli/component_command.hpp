@@ -7,9 +7,6 @@ namespace wavs::cli {
 
 /// What the commands that run a component without a node have in common.
 
-base::Error usage(std::string message, std::string remedy);
-/// The command's end: prints its error if it has one; the exit status.
-int ended(const base::Result<int>& result, Terminal& terminal);
 /// The one word after the command, as a path. `what` is asked for in its `usage` error.
 base::Result<std::filesystem::path> one_file(const Invocation& invocation, std::string_view what);
 /// "12 bytes: 0x68...", without the bytes when they are many.

@@ -23,8 +23,8 @@ base::Result<std::uint32_t> runs_of(const Invocation& invocation) {
     std::uint32_t runs = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), runs);
     if (parsed.ptr != text.data() + text.size() || runs < 2 || runs > kMostRuns) {
-        return usage(fmt::format("--runs {} is not a number from 2 to {}", text, kMostRuns),
-                     "leave it out for 4");
+        return usage_error(fmt::format("--runs {} is not a number from 2 to {}", text, kMostRuns),
+                           "leave it out for 4");
     }
     return runs;
 }
@@ -52,8 +52,8 @@ base::Result<std::map<std::string, std::string>> config_of(const Invocation& inv
         const auto entry = left.substr(0, comma);
         const auto equals = entry.find('=');
         if (equals == entry.npos) {
-            return usage(fmt::format("--config has an entry without \"=\": {}", entry),
-                         "write --config key=value,key=value");
+            return usage_error(fmt::format("--config has an entry without \"=\": {}", entry),
+                               "write --config key=value,key=value");
         }
         out.emplace(entry.substr(0, equals), entry.substr(equals + 1));
         left = comma == left.npos ? std::string_view() : left.substr(comma + 1);
@@ -176,7 +176,7 @@ std::span<const Flag> determinism_flags() {
 }
 
 int run_determinism(Invocation& invocation, Terminal& terminal) {
-    return ended(determinism(invocation, terminal), terminal);
+    return exit_status(determinism(invocation, terminal), terminal);
 }
 
 }  // namespace wavs::cli

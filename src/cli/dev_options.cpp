@@ -47,8 +47,7 @@ base::Result<DevOptions> read_dev_options(const Invocation& invocation) {
         const auto* end = text->data() + text->size();
         const auto [rest, error] = std::from_chars(text->data(), end, seconds);
         if (error != std::errc() || rest != end || seconds == 0 || seconds > kMaxBlockTime) {
-            return base::Error(base::ErrorKind::Invalid, "usage",
-                               fmt::format("--block-time {:?} is not a number of seconds", *text),
+            return usage_error(fmt::format("--block-time {:?} is not a number of seconds", *text),
                                fmt::format("write a whole number from 1 to {}", kMaxBlockTime));
         }
         out.block_time = std::chrono::seconds(seconds);

@@ -111,11 +111,11 @@ int run_quarantine_lift(Invocation& invocation, Terminal& terminal) {
     const auto given = invocation.words.size() == 1 ? invocation.words[0] : std::string();
     const auto digest = types::parse_component_digest(given);
     if (!digest.has_value()) {
-        terminal.error({base::ErrorKind::Invalid, "usage",
-                        fmt::format("quarantine lift needs the digest of one component, not {:?}",
+        return exit_status(
+            usage_error(fmt::format("quarantine lift needs the digest of one component, not {:?}",
                                     fmt::format("{}", fmt::join(invocation.words, " "))),
-                        "write the one that wavs-cli quarantine list shows"});
-        return kExitUsage;
+                        "write the one that wavs-cli quarantine list shows"),
+            terminal);
     }
     Line line(invocation.config);
     return line.run(lift(line.node(), digest.value(), invocation.config.json, terminal));

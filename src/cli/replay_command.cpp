@@ -49,14 +49,15 @@ base::Result<int> replay(const Invocation& invocation, Terminal& terminal) {
     WAVS_TRY(const auto info, rt::record_info(rt::native_library(), record));
     const types::ComponentDigest digest(info.digest);
     if (!invocation.has("--component") && !invocation.has("--node-data")) {
-        return usage("the component is needed: " + types::to_string(digest),
-                     "give its file with --component, or the node's data folder with --node-data");
+        return usage_error(
+            "the component is needed: " + types::to_string(digest),
+            "give its file with --component, or the node's data folder with --node-data");
     }
     WAVS_TRY(const auto found, local->add_component(component_path(invocation, digest)));
     if (found != digest) {
-        return usage(fmt::format("the component is {}, the run was of {}", types::to_string(found),
-                                 types::to_string(digest)),
-                     "give the component of that digest");
+        return usage_error(fmt::format("the component is {}, the run was of {}",
+                                       types::to_string(found), types::to_string(digest)),
+                           "give the component of that digest");
     }
     terminal.line("component  " + types::to_string(digest));
     terminal.line(fmt::format("service    {}, workflow {}, {}",
@@ -78,7 +79,7 @@ std::span<const Flag> replay_flags() {
 }
 
 int run_replay(Invocation& invocation, Terminal& terminal) {
-    return ended(replay(invocation, terminal), terminal);
+    return exit_status(replay(invocation, terminal), terminal);
 }
 
 }  // namespace wavs::cli

@@ -71,6 +71,11 @@ struct Parsed {
 /// of them: "dev" is "dev up".
 base::Result<Parsed> parse_command(std::span<const Command> table, std::vector<std::string> words);
 
+/// Of words or flags that make no sense: code `usage`.
+base::Error usage_error(std::string message, std::string remedy);
+/// Prints the error of a command that failed; its exit status.
+int exit_status(const base::Result<int>& result, Terminal& terminal);
+
 /// Help for the whole program, or for one command.
 std::string help_text(std::span<const Command> table);
 std::string help_text(const Command& command);
