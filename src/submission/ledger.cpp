@@ -65,10 +65,7 @@ base::Result<Entry> decode(const base::Bytes& stored) {
     const auto digest = types::read_fixed<types::Bytes32>(in);
     const types::Timestamp signed_at{in.number()};
     if (in.failed() || version != kVersion) {
-        return base::Error(
-            base::ErrorKind::Unsupported, "ledger_record",
-            fmt::format("a ledger entry has form {}, this build knows {}", version, kVersion),
-            "use the build that wrote it");
+        return types::unreadable_record("ledger_record", "a ledger entry", version, kVersion);
     }
     return Entry{digest, signed_at};
 }

@@ -219,12 +219,8 @@ base::Result<BlockHashes> BlockHashes::decode(base::ByteView data) {
     out.known_ = decode_blocks(in);
     out.noted_ = decode_blocks(in);
     if (version != kVersion || !in.at_end()) {
-        return base::Error(
-            base::ErrorKind::Unsupported, "block_hashes_record",
-            fmt::format("the stored block hashes of a chain have form {}, or are damaged; this "
-                        "build knows form {}",
-                        version, kVersion),
-            "use the build that wrote them, or restore the data directory");
+        return types::unreadable_record("block_hashes_record", "the list of a chain's block hashes",
+                                        version, kVersion);
     }
     return out;
 }

@@ -222,12 +222,8 @@ base::Result<Coverage> Coverage::decode(base::ByteView data) {
         coverage.workflows_[{service, std::move(workflow.value())}] = {pair, after};
     }
     if ((version != kVersion && version != kPairsOnly) || !in.at_end()) {
-        return base::Error(
-            base::ErrorKind::Unsupported, "coverage_record",
-            fmt::format("the stored coverage of a chain has form {}, or is damaged; this build "
-                        "knows form {}",
-                        version, kVersion),
-            "use the build that wrote it, or restore the data directory");
+        return types::unreadable_record("coverage_record", "the coverage of a chain", version,
+                                        kVersion);
     }
     return coverage;
 }

@@ -75,12 +75,10 @@ base::Result<void> CronWatch::restore(const storage::Entry& position) {
     out.done = in.number();
     if (version != kVersion || !in.at_end() || key.failed() || !workflow.has_value() ||
         base::as_text(prefix) != kKeyPrefix) {
-        return base::Error(
-            base::ErrorKind::Unsupported, "cron_record",
-            fmt::format("the stored position of a cron workflow (key {}) has form {}, or is "
-                        "damaged; this build knows form {}",
-                        base::hex(position.key), version, kVersion),
-            "use the build that wrote it, or restore the data directory");
+        return types::unreadable_record(
+            "cron_record",
+            fmt::format("the position of a cron workflow (key {})", base::hex(position.key)),
+            version, kVersion);
     }
     restored_[{service, std::move(workflow.value())}] = out;
     return base::ok();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/types/codec.hpp"
 
+#include <fmt/format.h>
+
 namespace wavs::types {
 
 void Encoder::number(std::uint64_t value) {
@@ -55,6 +57,14 @@ base::ByteView Decoder::fixed(std::size_t size) {
     const base::ByteView out = left_.first(size);
     left_ = left_.subspan(size);
     return out;
+}
+
+base::Error unreadable_record(base::ErrorCode code, std::string_view what, unsigned form,
+                              unsigned known) {
+    return {base::ErrorKind::Unsupported, code,
+            fmt::format("{}, as stored, has form {} or is damaged; this build knows form {}", what,
+                        form, known),
+            "use the build that wrote it, or restore the data directory"};
 }
 
 }  // namespace wavs::types

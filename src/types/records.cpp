@@ -44,7 +44,8 @@ Result<Record> decode_record(ByteView data) {
         return Error(ErrorKind::Unsupported, "record_version",
                      fmt::format("stored record of version {}, this node reads version {}: needs "
                                  "a newer node",
-                                 data[0], kRecordVersion));
+                                 data[0], kRecordVersion),
+                     "use the build that wrote it");
     }
     Unpacker in(data);
     in.decoder.byte();
@@ -52,7 +53,8 @@ Result<Record> decode_record(ByteView data) {
     in(record);
     if (!in.decoder.at_end()) {
         return Error(ErrorKind::Invalid, "record_corrupt",
-                     fmt::format("stored record of {} bytes cannot be read", data.size()));
+                     fmt::format("stored record of {} bytes cannot be read", data.size()),
+                     "restore the data directory");
     }
     return record;
 }

@@ -66,4 +66,9 @@ Fixed read_fixed(Decoder& in) {
     return out;
 }
 
+/// Of a stored record that is damaged, or whose form this build does not know. `what`: "the
+/// coverage of a chain".
+base::Error unreadable_record(base::ErrorCode code, std::string_view what, unsigned form,
+                              unsigned known);
+
 }  // namespace wavs::types
