@@ -124,13 +124,7 @@ async::Flow<base::Result<std::vector<types::EventRecord>>> Journal::accept(
         ++sequence;
         records.push_back(std::move(record));
     }
-    for (const auto& position : positions) {
-        if (position.value.empty()) {
-            batch.erase(Keyspace::Coverage, position.key);
-        } else {
-            batch.put(Keyspace::Coverage, position.key, position.value);
-        }
-    }
+    put_positions(batch, std::move(positions));
     if (!batch.empty()) {
         WAVS_CO_TRY(co_await store_.committed(std::move(batch)));
     }

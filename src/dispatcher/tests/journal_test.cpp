@@ -112,5 +112,24 @@ TEST(JournalPositions, are_stored_with_the_events_and_erased_when_empty) {
     EXPECT_EQ(store.get(storage::Keyspace::Coverage, key).value(), std::nullopt);
 }
 
+TEST(JournalPositions, of_one_source_the_last_counts) {
+    boost::asio::io_context context;
+    const base::testing::FakeClock clock;
+    storage::MemoryStore store;
+    Journal journal(store, clock);
+    const auto accept = [&](std::vector<types::SourcePosition> positions) {
+        return async::testing::run(context,
+                                   async::as_task(journal.accept({}, "evm:1", std::move(positions),
+                                                                 Journal::Repeats::DropKnown)));
+    };
+    ASSERT_TRUE(async::testing::run(context, journal.open()).has_value());
+    const auto a = base::to_bytes("a");
+    const auto b = base::to_bytes("b");
+    ASSERT_TRUE(accept({{b, {7}}}).has_value());
+    ASSERT_TRUE(accept({{a, {1}}, {b, {8}}, {a, {2}}, {b, {}}}).has_value());
+    EXPECT_EQ(store.get(storage::Keyspace::Coverage, a).value(), base::Bytes{2});
+    EXPECT_EQ(store.get(storage::Keyspace::Coverage, b).value(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace wavs::dispatcher

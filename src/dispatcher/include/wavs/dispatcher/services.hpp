@@ -107,7 +107,9 @@ private:
                                                  std::optional<std::uint32_t> hd_index);
     async::Task<base::Result<Key>> key_for(const types::ServiceId& id,
                                            std::optional<std::uint32_t> wanted);
-    async::Task<base::Result<void>> fetch_components(const types::Service& service);
+    /// What a manifest needs before it can be in force: it can run, and its components are here.
+    /// What validation said besides.
+    async::Task<base::Result<std::vector<types::Finding>>> prepare(const types::Service& service);
     async::Task<base::Result<void>> activate(types::RegisteredServicePtr next);
     base::Result<types::RegisteredService> stored_service(const storage::Entry& entry);
     async::Task<base::Result<types::RegisteredServicePtr>> restore(storage::Entry entry);
