@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "posting.hpp"
 
+#include "wavs/chain_evm/numbers.hpp"
 #include "wavs/cli/programs.hpp"
 #include "wavs/types/event_id.hpp"
+#include "wavs/types/json.hpp"
 
 namespace wavs::e2e {
 
@@ -202,6 +204,12 @@ std::size_t Posting::burned(std::uint64_t first, std::uint64_t count) {
         out += stored(id).state == types::ResultState::Burned ? 1 : 0;
     }
     return out;
+}
+
+std::uint64_t Posting::pending() {
+    const auto status = must(devnet_->anvil().rpc().raw("txpool_status", "[]"));
+    const auto document = types::json::Document::parse(std::string_view(status)).value();
+    return chain_evm::parse_quantity(document.root().find("pending")->text()).value();
 }
 
 Posting::Sent Posting::sent_to_handler() {

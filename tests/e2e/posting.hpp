@@ -58,6 +58,9 @@ protected:
     /// How many of those results are stored as posted.
     std::size_t burned(std::uint64_t first, std::uint64_t count);
 
+    /// Transactions that the chain could take into its next block.
+    std::uint64_t pending();
+
     struct Sent {
         std::size_t transactions = 0;
         std::size_t reverted = 0;

@@ -101,6 +101,8 @@ TEST_F(Reorg, scenario_50_reorg_with_reinclusion) {
     EXPECT_THAT(events(), HasSubstr("retracted"));
     register_operator();
     expect_only_result(after);
+    // The node learns of it from the receipt, after it can be seen on chain.
+    wait_until("it is counted", [&] { return metric("wavs_results_posted_total") >= 1; });
     EXPECT_EQ(metric("wavs_results_posted_total"), 1);
 }
 
