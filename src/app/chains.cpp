@@ -140,7 +140,7 @@ async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
                               "Address conversion error: Address is not EVM",
                               "name an EVM manager for a service on an EVM chain");
     }
-    if (!chain->config().http_endpoint) {
+    if (chain->config().all_http_endpoints().empty()) {
         co_return base::Error(
             base::ErrorKind::Invalid, "no_http_endpoint",
             fmt::format("Config error: No HTTP endpoint configured for chain {}", key.str()),

@@ -23,7 +23,9 @@ void add_endpoints(std::vector<std::string>& out, const types::EvmChainConfig& c
         add_endpoint(out, chain.guest_endpoint);
         return;
     }
-    add_endpoint(out, chain.http_endpoint);
+    for (const auto& endpoint : chain.all_http_endpoints()) {
+        add_endpoint(out, endpoint);
+    }
     for (const auto& endpoint : chain.ws_endpoints) {
         add_endpoint(out, endpoint);
     }

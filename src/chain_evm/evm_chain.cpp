@@ -8,38 +8,52 @@ base::Result<std::unique_ptr<EvmChain>> EvmChain::make(types::ChainKey key,
                                                        types::NamedChainConfig config,
                                                        ChainContext context, ChainEvents& events) {
     const auto* evm = config.evm();
-    if (evm == nullptr || (evm->ws_endpoints.empty() && !evm->http_endpoint)) {
+    const auto http_endpoints =
+        evm == nullptr ? std::vector<std::string>() : evm->all_http_endpoints();
+    if (evm == nullptr || (evm->ws_endpoints.empty() && http_endpoints.empty())) {
         return base::Error(base::ErrorKind::Invalid, "missing_endpoint",
                            fmt::format("chain {}: No endpoint provided", key.str()),
                            "set ws_endpoints or http_endpoint of this chain");
     }
-    auto transport = evm->http_endpoint
-                         ? make_http_transport(context.http, *evm->http_endpoint)
-                         : on_strand(make_ws_transport(context.dial, evm->ws_endpoints.front()),
-                                     async::make_strand(context.io));
-    std::unique_ptr<EvmChain> chain(new EvmChain(
-        std::move(key), std::move(config), std::move(context), RpcClient(std::move(transport))));
+    std::vector<std::shared_ptr<RpcTransport>> endpoints;
+    for (const auto& url : http_endpoints) {
+        endpoints.push_back(make_http_transport(context.http, url));
+    }
+    for (const auto& url : evm->ws_endpoints) {
+        endpoints.push_back(
+            on_strand(make_ws_transport(context.dial, url), async::make_strand(context.io)));
+    }
+    RpcPool::Options pool_options;
+    pool_options.name = key.str();
+    pool_options.chain_id = parse_decimal(config.chain_id);
+    auto pool = std::make_shared<RpcPool>(std::move(pool_options), std::move(endpoints),
+                                          async::make_strand(context.io), context.dial.timers,
+                                          context.dial.clock, context.metrics);
+    std::unique_ptr<EvmChain> chain(
+        new EvmChain(std::move(key), std::move(config), std::move(context), std::move(pool)));
     const auto& settings = chain->config();
     SubscriberOptions options;
     options.name = chain->key_.str();
     options.ws_endpoints = settings.ws_endpoints;
-    options.http_endpoint = settings.http_endpoint;
+    options.calls = chain->pool_;
+    options.may_poll = !http_endpoints.empty();
     options.priority_index = settings.ws_priority_endpoint_index;
     options.chain_id = chain->chain_id_;
     auto& shared = chain->context_;
     chain->subscriber_ = std::make_unique<WsSubscriber>(
-        std::move(options), async::make_strand(shared.io), shared.dial, shared.http, shared.random,
+        std::move(options), async::make_strand(shared.io), shared.dial, shared.random,
         chain->window_, events, shared.metrics);
     return chain;
 }
 
 EvmChain::EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainContext context,
-                   RpcClient client)
+                   std::shared_ptr<RpcPool> pool)
     : key_(std::move(key)),
       config_(std::move(config)),
       context_(std::move(context)),
       chain_id_(parse_decimal(config_.chain_id)),
-      client_(std::move(client)),
+      pool_(std::move(pool)),
+      client_(pool_),
       managers_(client_, context_.dial.clock),
       window_(std::make_shared<LogWindow>()),
       opening_(context_.io) {}

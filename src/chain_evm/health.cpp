@@ -92,34 +92,35 @@ std::vector<Check> checks_of(const types::ChainKey& chain, const types::NamedCha
     for (const auto& url : evm->ws_endpoints) {
         out.push_back({chain.str(), url, true, id});
     }
-    if (evm->http_endpoint) {
-        out.push_back({chain.str(), *evm->http_endpoint, false, id});
+    for (const auto& url : evm->all_http_endpoints()) {
+        out.push_back({chain.str(), url, false, id});
     }
     return out;
 }
 
 ChainHealth judge(const std::vector<Check>& checks, const Board& board) {
     ChainHealth out;
-    std::size_t ws_total = 0;
-    std::size_t ws_good = 0;
-    std::string ws_error;
-    std::string http_error;
+    struct Kind {
+        std::size_t total = 0;
+        std::size_t good = 0;
+        std::string error;
+        bool fine() const { return total == 0 || good > 0; }
+    } ws, http;
     for (std::size_t i = 0; i < checks.size(); ++i) {
         const auto text = board.texts[i].value_or(fmt::format("[{}] timed out", checks[i].chain));
         const bool good = text.empty();
-        ws_total += checks[i].websocket ? 1 : 0;
-        ws_good += checks[i].websocket && good ? 1 : 0;
+        auto& kind = checks[i].websocket ? ws : http;
+        ++kind.total;
+        kind.good += good ? 1 : 0;
         if (!good) {
             const auto url = net::Url::parse(checks[i].url);
             out.endpoints[url.has_value() ? url.value().redacted() : "invalid endpoint"] = text;
-            auto& slot = checks[i].websocket ? ws_error : http_error;
-            slot = slot.empty() ? text : slot;
+            kind.error = kind.error.empty() ? text : kind.error;
         }
     }
-    const bool ws_fine = ws_total == 0 || ws_good > 0;
-    out.healthy = ws_fine && http_error.empty();
+    out.healthy = ws.fine() && http.fine();
     if (!out.healthy) {
-        out.error = ws_fine ? http_error : ws_error;
+        out.error = ws.fine() ? http.error : ws.error;
     }
     return out;
 }

@@ -52,14 +52,15 @@ bool contains_word(std::string_view text, std::string_view word) {
            }) != text.end();
 }
 
-base::ErrorKind kind_of(const RpcError& error) {
+bool says_rate_limit(std::string_view text) {
     static constexpr std::array<std::string_view, 4> kLimits{
         "rate limit", "too many requests", "exceeded its requests", "capacity exceeded"};
-    const bool limited =
-        error.code == -32005 || error.code == 429 ||
-        std::any_of(kLimits.begin(), kLimits.end(),
-                    [&error](std::string_view word) { return contains_word(error.message, word); });
-    if (limited) {
+    return std::any_of(kLimits.begin(), kLimits.end(),
+                       [text](std::string_view word) { return contains_word(text, word); });
+}
+
+base::ErrorKind kind_of(const RpcError& error) {
+    if (error.code == -32005 || error.code == 429 || says_rate_limit(error.message)) {
         return base::ErrorKind::Overloaded;
     }
     if (error.code == -32601) {
@@ -119,6 +120,10 @@ base::Result<BlockHeader> read_header(const json::Value& value) {
     }
     if (auto limit = read_optional(value, "gasLimit", read_quantity); limit.has_value()) {
         out.gas_limit = limit.value();
+    }
+    if (auto bloom = read_optional(value, "logsBloom", read_data);
+        bloom.has_value() && bloom.value() && bloom.value()->size() == Bloom().size()) {
+        std::copy(bloom.value()->begin(), bloom.value()->end(), out.logs_bloom.emplace().begin());
     }
     return out;
 }
@@ -202,7 +207,7 @@ bool is_range_error(const base::Error& error) {
     if (error.code() == base::ErrorCode("response_too_large")) {
         return true;
     }
-    if (error.code() != base::ErrorCode("rpc_error")) {
+    if (error.code() != base::ErrorCode("rpc_error") || says_rate_limit(error.message())) {
         return false;
     }
     return std::any_of(kWords.begin(), kWords.end(), [&error](std::string_view word) {

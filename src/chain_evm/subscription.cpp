@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::uint64_t kPollOverlap = 3;
 
-std::string redacted(const std::string& endpoint) {
-    auto url = net::Url::parse(endpoint);
-    return url.has_value() ? url.value().redacted() : "invalid endpoint";
-}
-
 void normalise(LogFilter& filter) {
     std::sort(filter.addresses.begin(), filter.addresses.end());
     std::sort(filter.topics.begin(), filter.topics.end());
@@ -136,6 +131,21 @@ std::optional<std::size_t> WsSubscriber::Impl::priority() const {
     return std::nullopt;
 }
 
+std::size_t WsSubscriber::Impl::next_endpoint() const {
+    const auto count = options.ws_endpoints.size();
+    auto best = index;
+    auto best_rank = std::pair(true, 0U);
+    for (std::size_t step = 1; step <= count; ++step) {
+        const auto at = (index + step) % count;
+        const auto rank = std::pair(paused_until[at] > now(), scores.of(at));
+        if (step == 1 || rank < best_rank) {
+            best = at;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
 base::Duration WsSubscriber::Impl::jittered(base::Duration step) {
     const auto fifth = step / 5;
     const auto extra = random.below(static_cast<std::uint64_t>(2 * fifth.count()) + 1);
@@ -164,7 +174,8 @@ async::Task<base::Result<void>> WsSubscriber::Impl::after_failure() {
         force_priority = false;
     }
     ++fails;
-    index = (index + 1) % options.ws_endpoints.size();
+    scores.failed(index);
+    index = next_endpoint();
     down_since = down_since.value_or(now());
     const auto wait = jittered(backoff);
     if (fails >= options.ws_endpoints.size()) {
@@ -172,7 +183,7 @@ async::Task<base::Result<void>> WsSubscriber::Impl::after_failure() {
         fails = 0;
     }
     count("wavs_evm_connect_failures_total", "Failed connections to chain endpoints");
-    if (options.http_endpoint && now() - *down_since >= options.poll_after) {
+    if (options.may_poll && now() - *down_since >= options.poll_after) {
         co_return co_await poll_for(wait);
     }
     co_return co_await dial.timers.sleep_for(wait);
@@ -182,8 +193,8 @@ async::Task<base::Result<void>> WsSubscriber::Impl::run_ws_once() {
     if (force_priority && priority()) {
         index = *priority();
     }
-    for (std::size_t i = 0; i < paused_until.size() && paused_until[index] > now(); ++i) {
-        index = (index + 1) % options.ws_endpoints.size();
+    if (paused_until[index] > now()) {
+        index = next_endpoint();
     }
     if (paused_until[index] > now()) {
         co_return co_await after_failure();
@@ -199,14 +210,17 @@ async::Task<base::Result<void>> WsSubscriber::Impl::run_ws_once() {
         fails = 0;
         down_since.reset();
         force_priority = end == LinkEnd::ForceSwitch;
-        index = (index + 1) % options.ws_endpoints.size();
+        if (stable) {
+            scores.failed(index);
+        }
+        index = next_endpoint();
         co_return base::ok();
     }
     co_return co_await after_failure();
 }
 
 async::Task<base::Result<void>> WsSubscriber::Impl::run() {
-    if (options.ws_endpoints.empty() && !options.http_endpoint) {
+    if (options.ws_endpoints.empty() && !options.may_poll) {
         co_return base::Error(base::ErrorKind::Invalid, "missing_endpoint",
                               options.name + ": missing websocket endpoint",
                               "set ws_endpoints or http_endpoint of this chain");
@@ -265,8 +279,7 @@ void WsSubscriber::Impl::set_polling(std::optional<std::string> endpoint) {
 
 async::Task<base::Result<void>> WsSubscriber::Impl::poll_for(std::optional<base::Duration> limit) {
     const auto started = now();
-    const auto where = redacted(*options.http_endpoint);
-    RpcClient client(make_http_transport(http, *options.http_endpoint));
+    RpcClient client(options.calls);
     std::optional<LogFilter> live;
     bool up = false;
     while (!limit || now() - started < *limit) {
@@ -282,8 +295,8 @@ async::Task<base::Result<void>> WsSubscriber::Impl::poll_for(std::optional<base:
         }
         if (head.has_value() && !up) {
             up = true;
-            set_polling(where);
-            WAVS_CO_TRY(co_await emit(Connected{where}));
+            set_polling(client.endpoint());
+            WAVS_CO_TRY(co_await emit(Connected{client.endpoint()}));
         }
         base::Result<void> done = base::ok();
         if (head.has_value()) {
@@ -300,6 +313,7 @@ async::Task<base::Result<void>> WsSubscriber::Impl::poll_for(std::optional<base:
             set_polling(std::nullopt);
             WAVS_CO_TRY(co_await emit(Disconnected{done.error().message()}));
         }
+        tick();
         const auto wait = up ? options.poll_interval : jittered(options.first_backoff);
         WAVS_CO_TRY(co_await dial.timers.sleep_for(wait));
     }
@@ -311,11 +325,10 @@ async::Task<base::Result<void>> WsSubscriber::Impl::poll_for(std::optional<base:
 }
 
 WsSubscriber::WsSubscriber(SubscriberOptions options, async::Executor strand, net::DialContext dial,
-                           net::HttpClient& http, base::RandomSource& random,
-                           std::shared_ptr<LogWindow> window, ChainEvents& events,
-                           telemetry::Metrics* metrics)
-    : impl_(std::make_shared<Impl>(std::move(options), std::move(strand), std::move(dial), http,
-                                   random, std::move(window), events, metrics)) {}
+                           base::RandomSource& random, std::shared_ptr<LogWindow> window,
+                           ChainEvents& events, telemetry::Metrics* metrics)
+    : impl_(std::make_shared<Impl>(std::move(options), std::move(strand), std::move(dial), random,
+                                   std::move(window), events, metrics)) {}
 WsSubscriber::~WsSubscriber() = default;
 
 void WsSubscriber::set_logs(std::optional<LogFilter> filter) {
@@ -327,6 +340,10 @@ void WsSubscriber::set_logs(std::optional<LogFilter> filter) {
 
 void WsSubscriber::set_heads(bool on) {
     impl_->change([on](Wanted& wanted) { wanted.heads = on; });
+}
+
+void WsSubscriber::renew_logs() {
+    impl_->change([](Wanted& wanted) { ++wanted.renewal; });
 }
 
 async::Task<base::Result<void>> WsSubscriber::run() {

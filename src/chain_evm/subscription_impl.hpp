@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "head_probe.hpp"
 #include "wavs/async/mutex.hpp"
+#include "wavs/chain_evm/rpc_pool.hpp"
 #include "wavs/chain_evm/subscription.hpp"
 #include "ws_rpc.hpp"
 
@@ -14,6 +16,8 @@ namespace wavs::chain_evm {
 struct Wanted {
     std::optional<LogFilter> logs;
     bool heads = false;
+    /// Grows when the subscriptions for logs are to be made anew.
+    std::uint64_t renewal = 0;
     std::uint64_t version = 0;
 };
 
@@ -26,22 +30,21 @@ enum class LinkEnd : std::uint8_t { Lost, NeverUp, WrongChain, ForceSwitch };
 
 struct WsSubscriber::Impl : std::enable_shared_from_this<WsSubscriber::Impl> {
     Impl(SubscriberOptions subscriber_options, async::Executor executor,
-         net::DialContext dial_context, net::HttpClient& http_client, base::RandomSource& source,
+         net::DialContext dial_context, base::RandomSource& source,
          std::shared_ptr<LogWindow> log_window, ChainEvents& event_channel,
          telemetry::Metrics* registry)
         : options(std::move(subscriber_options)),
           strand(std::move(executor)),
           dial(std::move(dial_context)),
-          http(http_client),
           random(source),
           window(std::move(log_window)),
           events(event_channel),
-          metrics(registry) {}
+          metrics(registry),
+          scores(options.ws_endpoints.size(), dial.clock) {}
 
     const SubscriberOptions options;
     const async::Executor strand;
     const net::DialContext dial;
-    net::HttpClient& http;
     base::RandomSource& random;
     const std::shared_ptr<LogWindow> window;
     ChainEvents& events;
@@ -53,6 +56,7 @@ struct WsSubscriber::Impl : std::enable_shared_from_this<WsSubscriber::Impl> {
     std::optional<async::OneShot<bool>> wake;
 
     // Of the running task only.
+    EndpointScores scores;
     std::size_t index = 0;
     bool force_priority = false;
     std::size_t fails = 0;
@@ -89,6 +93,10 @@ struct WsSubscriber::Impl : std::enable_shared_from_this<WsSubscriber::Impl> {
     void set_polling(std::optional<std::string> endpoint);
     async::Task<base::Result<LinkEnd>> connect_and_pump(std::size_t endpoint);
     std::optional<std::size_t> priority() const;
+    /// Where to go from the current endpoint: the one that did best lately, in turn among equals.
+    std::size_t next_endpoint() const;
+    /// The time to look again, if the reader is not busy anyway.
+    void tick() { (void)events.try_send(Wake{}); }
     base::Duration jittered(base::Duration step);
 };
 
@@ -123,6 +131,10 @@ private:
     async::Task<base::Result<bool>> reconcile_heads(bool wanted);
     async::Task<base::Result<bool>> reconcile_logs(std::optional<LogFilter> wanted);
     async::Task<bool> head_is_stale();
+    /// These two: why the link is to be given up, if it is.
+    async::Task<std::optional<std::string>> probe_heads();
+    async::Task<std::optional<std::string>> compare_with_others(std::uint64_t newest);
+    async::Task<base::Result<void>> replace_heads();
     void publish_state();
     LinkEnd ended(std::string_view why, LinkEnd end = LinkEnd::Lost);
 
@@ -133,8 +145,11 @@ private:
     std::map<std::string, ActiveSubscription> active_;
     std::deque<Buffered> buffered_;
     std::optional<LogFilter> live_;
-    base::SteadyTime last_head_;
-    std::deque<base::Duration> head_gaps_;
+    std::uint64_t renewed_ = 0;
+    unsigned renewals_ = 0;
+    HeadProbe probe_;
+    base::SteadyTime stale_since_;
+    unsigned behind_ = 0;
     bool connected_ = false;
     std::string reason_;
 };

@@ -3,29 +3,24 @@
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace wavs::chain_evm {
 namespace {
 
 constexpr std::size_t kMaxBuffered = 10'000;
-constexpr std::size_t kHeadGaps = 32;
 constexpr unsigned kMaxSubscribeTries = 3;
-constexpr auto kTick = std::chrono::seconds(1);
+// Subscriptions found silent, or logs found missing, after which the endpoint is left.
+constexpr unsigned kMaxSilent = 2;
+constexpr unsigned kMaxRenewals = 3;
+// An endpoint this far behind another one, twice in a row, is left.
+constexpr std::uint64_t kBehind = 3;
 constexpr auto kIdleProbe = std::chrono::hours(1);
 
 std::string subscribe_params(const ActiveSubscription& wanted) {
     return wanted.kind == ActiveSubscription::Kind::NewHeads
                ? std::string(R"(["newHeads"])")
                : fmt::format(R"(["logs",{}])", to_json(wanted.filter));
-}
-
-base::Duration median(std::deque<base::Duration> gaps) {
-    if (gaps.empty()) {
-        return {};
-    }
-    const auto middle = gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2);
-    std::nth_element(gaps.begin(), middle, gaps.end());
-    return *middle;
 }
 
 bool same(const ActiveSubscription& a, const ActiveSubscription& b) {
@@ -40,7 +35,9 @@ WsSession::WsSession(std::shared_ptr<WsSubscriber::Impl> owner, std::shared_ptr<
       link_(std::move(link)),
       endpoint_(endpoint),
       deliver_lock_(owner_->strand),
-      last_head_(owner_->now()) {}
+      renewed_(owner_->want().renewal),
+      probe_(owner_->options.usual_block_time, owner_->options.tick),
+      stale_since_(owner_->now()) {}
 
 async::Task<LinkEnd> WsSession::read_loop() {
     while (true) {
@@ -98,12 +95,8 @@ async::Task<base::Result<void>> WsSession::process(ActiveSubscription::Kind kind
     if (kind == ActiveSubscription::Kind::NewHeads) {
         auto header = parse_header(notification.result);
         if (header.has_value()) {
-            const auto now = owner_->now();
-            head_gaps_.push_back(now - last_head_);
-            if (head_gaps_.size() > kHeadGaps) {
-                head_gaps_.pop_front();
-            }
-            last_head_ = now;
+            stale_since_ = owner_->now();
+            probe_.on_head(header.value().number, stale_since_);
             done = co_await owner_->emit(HeadSeen{std::move(header.value())});
         } else {
             unreadable = std::move(header.error());
@@ -179,14 +172,23 @@ async::Task<base::Result<bool>> WsSession::reconcile_heads(bool wanted) {
         co_return true;
     }
     ActiveSubscription heads;
-    last_head_ = owner_->now();
+    stale_since_ = owner_->now();
+    probe_.subscribed(stale_since_);
     WAVS_CO_TRY(co_await subscribe(std::move(heads)));
     co_return true;
 }
 
 async::Task<base::Result<bool>> WsSession::reconcile_logs(std::optional<LogFilter> wanted) {
-    if (wanted == live_) {
+    const auto renewal = owner_->want().renewal;
+    const bool renew = renewal != renewed_;
+    if (wanted == live_ && !renew) {
         co_return true;
+    }
+    std::set<std::string> silent;
+    for (const auto& [id, what] : active_) {
+        if (renew && what.kind == ActiveSubscription::Kind::Logs) {
+            silent.insert(id);
+        }
     }
     std::vector<ActiveSubscription> pieces;
     if (wanted) {
@@ -196,14 +198,16 @@ async::Task<base::Result<bool>> WsSession::reconcile_logs(std::optional<LogFilte
     }
     // First everything new, then the end of the old: no log falls between the two.
     for (const auto& piece : pieces) {
-        const bool there = std::any_of(active_.begin(), active_.end(), [&piece](const auto& item) {
-            return same(item.second, piece);
+        const bool there = std::any_of(active_.begin(), active_.end(), [&](const auto& item) {
+            return same(item.second, piece) && !silent.contains(item.first);
         });
         if (!there) {
             WAVS_CO_TRY(co_await subscribe(piece));
         }
     }
     live_ = wanted;
+    renewals_ += renew ? 1U : 0U;
+    renewed_ = renewal;
     publish_state();
     if (wanted) {
         WAVS_CO_TRY(co_await owner_->emit(FilterLive{*wanted}));
@@ -212,8 +216,9 @@ async::Task<base::Result<bool>> WsSession::reconcile_logs(std::optional<LogFilte
     for (const auto& active : active_) {
         const auto& what = active.second;
         const bool keep = what.kind != ActiveSubscription::Kind::Logs ||
-                          std::any_of(pieces.begin(), pieces.end(),
-                                      [&what](const auto& piece) { return same(what, piece); });
+                          (!silent.contains(active.first) &&
+                           std::any_of(pieces.begin(), pieces.end(),
+                                       [&what](const auto& piece) { return same(what, piece); }));
         if (!keep) {
             old.push_back(active.first);
         }
@@ -248,11 +253,11 @@ void WsSession::publish_state() {
 
 async::Task<bool> WsSession::head_is_stale() {
     const auto limit =
-        std::max<base::Duration>(owner_->options.head_stale_after, 10 * median(head_gaps_));
-    if (!owner_->want().heads || owner_->now() - last_head_ < limit) {
+        std::max<base::Duration>(owner_->options.head_stale_after, 10 * probe_.block_time());
+    if (!owner_->want().heads || owner_->now() - stale_since_ < limit) {
         co_return false;
     }
-    last_head_ = owner_->now();
+    stale_since_ = owner_->now();
     owner_->count("wavs_evm_head_stale_total", "Times a chain delivered no head for too long");
     // With one endpoint a new connection only helps when it is the subscription that is dead.
     if (owner_->options.ws_endpoints.size() > 1) {
@@ -260,6 +265,78 @@ async::Task<bool> WsSession::head_is_stale() {
     }
     auto reply = co_await link_->call("eth_chainId", "[]", owner_->options.response_timeout);
     co_return !reply.has_value();
+}
+
+async::Task<base::Result<void>> WsSession::replace_heads() {
+    owner_->count("wavs_evm_silent_subscriptions_total",
+                  "Subscriptions that were made anew because nothing came any more");
+    telemetry::log_warn("chain_evm", "the subscription to new blocks is silent, it is made anew",
+                        {{"chain", owner_->options.name}, {"endpoint", link_->endpoint()}});
+    std::vector<std::string> old;
+    for (const auto& [id, what] : active_) {
+        if (what.kind == ActiveSubscription::Kind::NewHeads) {
+            old.push_back(id);
+        }
+    }
+    WAVS_CO_TRY(co_await subscribe(ActiveSubscription{}));
+    for (auto& id : old) {
+        co_await unsubscribe(std::move(id));
+    }
+    publish_state();
+    // The reader asks for the blocks that were not told of.
+    if (live_) {
+        WAVS_CO_TRY(co_await owner_->emit(FilterLive{*live_}));
+    }
+    co_return base::ok();
+}
+
+async::Task<std::optional<std::string>> WsSession::compare_with_others(std::uint64_t newest) {
+    const auto& options = owner_->options;
+    if (options.ws_endpoints.size() < 2 || options.calls == nullptr) {
+        co_return std::nullopt;
+    }
+    RpcClient others(options.calls);
+    const auto elsewhere = co_await async::with_timeout<std::uint64_t>(
+        owner_->dial.timers, options.response_timeout, "eth_blockNumber", others.block_number());
+    if (!elsewhere.has_value() || elsewhere.value() < newest + kBehind) {
+        behind_ = 0;
+        co_return std::nullopt;
+    }
+    if (++behind_ < 2) {
+        co_return std::nullopt;
+    }
+    co_return fmt::format("its newest block is {}, elsewhere it is {}", newest, elsewhere.value());
+}
+
+async::Task<std::optional<std::string>> WsSession::probe_heads() {
+    if (!owner_->want().heads || !probe_.due(owner_->now())) {
+        co_return std::nullopt;
+    }
+    auto reply = co_await link_->call("eth_blockNumber", "[]", owner_->options.response_timeout);
+    if (!reply.has_value()) {
+        co_return reply.error().message();
+    }
+    auto text = result_of("eth_blockNumber", std::move(reply.value()));
+    auto newest = text.has_value()
+                      ? parse_result<std::uint64_t>("eth_blockNumber", text.value(), read_quantity)
+                      : base::Result<std::uint64_t>(text.error());
+    if (!newest.has_value()) {
+        // Refused for a rate limit, say: the next tick asks again.
+        co_return std::nullopt;
+    }
+    switch (probe_.answered(newest.value(), owner_->now())) {
+        case HeadProbe::Verdict::Fine:
+            co_return std::nullopt;
+        case HeadProbe::Verdict::Quiet:
+            co_return co_await compare_with_others(newest.value());
+        case HeadProbe::Verdict::Silent:
+            break;
+    }
+    if (probe_.silent_in_a_row() > kMaxSilent) {
+        co_return std::string("its subscriptions to new blocks stay silent");
+    }
+    auto replaced = co_await replace_heads();
+    co_return replaced.has_value() ? std::nullopt : std::optional(replaced.error().message());
 }
 
 async::Task<bool> WsSession::priority_is_healthy() {
@@ -331,7 +408,7 @@ async::Task<LinkEnd> WsSession::control_loop() {
     while (true) {
         const auto version = owner_->want().version;
         auto settled = co_await reconcile();
-        base::Duration wait = kTick;
+        base::Duration wait = owner_->options.tick;
         if (settled.has_value()) {
             failures = 0;
         } else if (++failures >= kMaxSubscribeTries || link_->closed()) {
@@ -347,6 +424,13 @@ async::Task<LinkEnd> WsSession::control_loop() {
         }
         if (!woken.has_value()) {
             co_return ended(woken.error().message());
+        }
+        owner_->tick();
+        if (auto why = co_await probe_heads()) {
+            co_return ended(*why);
+        }
+        if (renewals_ > kMaxRenewals) {
+            co_return ended("its subscriptions to logs stay silent");
         }
         if (co_await head_is_stale()) {
             co_return ended("no new block for too long");

@@ -95,6 +95,13 @@ base::Result<void> check_optional_http_url(std::optional<std::string>& url) {
     return url.has_value() ? check_http_url(*url) : base::Result<void>(base::ok());
 }
 
+base::Result<void> check_http_urls(std::vector<std::string>& urls) {
+    for (std::string& url : urls) {
+        WAVS_TRY(check_http_url(url));
+    }
+    return base::ok();
+}
+
 base::Result<void> check_ws_url(std::string& url) { return check_scheme(url, "ws", "wss"); }
 
 base::Result<void> check_ws_urls(std::vector<std::string>& urls) {

@@ -17,6 +17,7 @@ namespace wavs::config {
 base::Result<void> check_log_directives(std::vector<std::string>& directives);
 base::Result<void> check_http_url(std::string& url);
 base::Result<void> check_optional_http_url(std::optional<std::string>& url);
+base::Result<void> check_http_urls(std::vector<std::string>& urls);
 base::Result<void> check_ws_url(std::string& url);
 base::Result<void> check_ws_urls(std::vector<std::string>& urls);
 /// Adds the slash that a gateway must end with.

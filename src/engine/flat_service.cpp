@@ -110,7 +110,9 @@ base::Bytes flat_service(const types::Service& service) {
 base::Bytes flat_evm_chain(const types::NamedChainConfig& chain) {
     const auto& config = *chain.evm();
     auto ws_endpoints = config.ws_endpoints;
-    auto http_endpoint = config.http_endpoint;
+    const auto all_http = config.all_http_endpoints();
+    auto http_endpoint =
+        all_http.empty() ? std::optional<std::string>() : std::optional(all_http.front());
     if (config.guest_endpoint) {
         const bool websocket = is_websocket(*config.guest_endpoint);
         ws_endpoints.clear();

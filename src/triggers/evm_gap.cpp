@@ -36,8 +36,11 @@ async::Task<base::Result<void>> EvmSource::catch_up() {
 
 async::Task<base::Result<void>> EvmSource::read_gap() {
     const auto filter = *subscribed_;
-    auto client = chain_.client();
-    WAVS_CO_TRY(const auto latest, co_await compare_with_chain());
+    // One endpoint for all of it: another one may be behind, and would say of the blocks it does
+    // not have that there are no logs.
+    auto client = chain_.steady_client();
+    live_check_.stop();
+    WAVS_CO_TRY(const auto latest, co_await compare_with_chain(client));
     const std::uint64_t head = confirmed(latest.number);
     std::optional<std::uint64_t> missing;
     {
@@ -65,6 +68,8 @@ async::Task<base::Result<void>> EvmSource::read_gap() {
         }
         WAVS_CO_TRY(co_await store_position());
     }
+    // The newest blocks are asked for once more when the chain is past them.
+    live_check_.start(filter, latest.number - std::min(latest.number, kSettled));
     const std::lock_guard lock(mutex_);
     watch_.live(filter);
     co_return base::ok();
@@ -72,8 +77,8 @@ async::Task<base::Result<void>> EvmSource::read_gap() {
 
 // The newest block, before any log is asked for: what is read then is of its chain, or the next
 // comparison finds that this block was replaced.
-async::Task<base::Result<chain_evm::BlockHeader>> EvmSource::compare_with_chain() {
-    auto client = chain_.client();
+async::Task<base::Result<chain_evm::BlockHeader>> EvmSource::compare_with_chain(
+    chain_evm::RpcClient client) {
     WAVS_CO_TRY(const auto latest, co_await client.block(chain_evm::BlockRef::latest()));
     if (!latest) {
         co_return base::Error(base::ErrorKind::Unavailable, "no_latest_block",
@@ -121,6 +126,8 @@ async::Task<base::Result<void>> EvmSource::retract(Fork fork, chain_evm::BlockHe
         batch.positions.push_back(position_locked());
         append_hashes_locked(batch.positions);
     }
+    // They may come again, should the chain return to these blocks.
+    delivered_.clear();
     co_return co_await batches_.send(std::move(batch));
 }
 

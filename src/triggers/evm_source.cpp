@@ -10,8 +10,6 @@
 namespace wavs::triggers {
 namespace {
 
-// A block counts as read when the head is this far past it.
-constexpr std::uint64_t kSettled = 2;
 // What has been read is stored after each piece of a gap, and on an unbroken link every so many
 // blocks: a start reads the few blocks since then once more.
 constexpr std::uint64_t kStoreEvery = 64;
@@ -46,6 +44,9 @@ EvmSource::EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events,
                                     {{"chain", chain.key().str()}})),
       reorgs_(metrics.counter("wavs_chain_reorgs_total", "Times a chain replaced blocks",
                               {{"chain", chain.key().str()}})),
+      missed_logs_(metrics.counter("wavs_chain_missed_logs_total",
+                                   "Logs that the link did not bring and that were found by asking",
+                                   {{"chain", chain.key().str()}})),
       watch_(chain.key()) {}
 
 base::Result<void> EvmSource::load() {
@@ -181,7 +182,10 @@ async::Task<base::Result<void>> EvmSource::run() {
         }
         if (stale && subscribed_) {
             WAVS_CO_TRY(co_await catch_up());
-        } else if (due) {
+            continue;
+        }
+        WAVS_CO_TRY(co_await check_live());
+        if (due) {
             WAVS_CO_TRY(co_await store_position());
         }
     }
@@ -203,6 +207,7 @@ async::Task<base::Result<void>> EvmSource::on_event(const chain_evm::ChainEvent&
     }
     if (std::holds_alternative<chain_evm::Disconnected>(event)) {
         subscribed_.reset();
+        live_check_.stop();
         const std::lock_guard lock(mutex_);
         watch_.broken();
     }
@@ -211,6 +216,7 @@ async::Task<base::Result<void>> EvmSource::on_event(const chain_evm::ChainEvent&
 
 async::Task<base::Result<void>> EvmSource::on_head(const chain_evm::BlockHeader& header) {
     chain_.on_head();
+    live_check_.on_head(header, chain_.clock().steady_now());
     const std::lock_guard lock(mutex_);
     head_ = std::max(head_, header.number);
     head_gauge_.set(static_cast<double>(head_));
@@ -225,8 +231,6 @@ async::Task<base::Result<void>> EvmSource::on_head(const chain_evm::BlockHeader&
     if (fit == BlockHashes::Fit::Differs || fit == BlockHashes::Fit::Unlinked ||
         chain_.config().confirmations > 0) {
         watch_.make_stale();
-    } else if (header.number >= kSettled) {
-        watch_.on_head(header.number - kSettled);
     }
     gap_gauge_.set(static_cast<double>(watch_.coverage().gap_blocks(settled_locked())));
     if (header.number >= stored_at_ + kStoreEvery) {
@@ -245,6 +249,11 @@ async::Task<base::Result<void>> EvmSource::on_live_log(chain_evm::EvmLog log) {
         }
     }
     if (!take_block_of(log) || chain_.config().confirmations > 0) {
+        co_return base::ok();
+    }
+    live_check_.on_log(log.block_number.value_or(0));
+    const auto key = chain_evm::key_of(log);
+    if (key && delivered_.contains(*key)) {
         co_return base::ok();
     }
     std::vector<chain_evm::EvmLog> one;
@@ -301,8 +310,12 @@ async::Task<base::Result<void>> EvmSource::store_position() {
 async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog> logs) {
     types::TriggerBatch batch;
     batch.source = chain_.key().str();
+    std::vector<chain_evm::LogKey> keys;
     for (auto& log : logs) {
         WAVS_CO_TRY(co_await apply_timestamp_rule(log));
+        if (const auto key = chain_evm::key_of(log)) {
+            keys.push_back(*key);
+        }
         EvmWatch::Seen seen;
         {
             const std::lock_guard lock(mutex_);
@@ -320,7 +333,11 @@ async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog
         const std::lock_guard lock(mutex_);
         append_hashes_locked(batch.positions);
     }
-    co_return co_await batches_.send(std::move(batch));
+    WAVS_CO_TRY(co_await batches_.send(std::move(batch)));
+    for (const auto& key : keys) {
+        delivered_.add(key);
+    }
+    co_return base::ok();
 }
 
 async::Task<base::Result<void>> EvmSource::apply_timestamp_rule(chain_evm::EvmLog& log) {

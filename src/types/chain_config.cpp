@@ -54,8 +54,9 @@ Result<std::uint32_t> read_confirmations(const Fields& fields) {
 Result<NamedChainConfig> read_evm(const Value& value) {
     WAVS_TRY(const auto fields,
              Fields::of(value, {"chain_id", "ws_endpoints", "http_endpoint", "faucet_endpoint",
-                                "ws_priority_endpoint_index", "confirmations", "block_timestamp",
-                                "guest_endpoint", "max_gas_per_tx", "max_fee_per_gas"}));
+                                "ws_priority_endpoint_index", "http_endpoints", "confirmations",
+                                "block_timestamp", "guest_endpoint", "max_gas_per_tx",
+                                "max_fee_per_gas"}));
     NamedChainConfig out;
     WAVS_TRY(out.chain_id, required_text(fields, "chain_id"));
     EvmChainConfig evm;
@@ -65,6 +66,9 @@ Result<NamedChainConfig> read_evm(const Value& value) {
     WAVS_TRY(evm.faucet_endpoint, json::read_optional_string(fields.optional("faucet_endpoint")));
     WAVS_TRY(evm.ws_priority_endpoint_index,
              json::read_optional_u64(fields.optional("ws_priority_endpoint_index")));
+    if (const auto more = fields.optional("http_endpoints")) {
+        WAVS_TRY(evm.http_endpoints, read_endpoints(*more));
+    }
     WAVS_TRY(evm.confirmations, read_confirmations(fields));
     if (const auto timestamp = fields.optional("block_timestamp")) {
         WAVS_TRY(evm.block_timestamp, read_timestamp(*timestamp));
@@ -134,18 +138,24 @@ struct ConfigWriter {
             url("guest_endpoint", guest);
         }
     }
-    void operator()(const EvmChainConfig& c) const {
-        out.key("ws_endpoints");
+    void urls(std::string_view name, const std::vector<std::string>& values) const {
+        out.key(name);
         out.begin_array();
-        for (const std::string& endpoint : c.ws_endpoints) {
+        for (const std::string& endpoint : values) {
             out.string(shown(endpoint));
         }
         out.end_array();
+    }
+    void operator()(const EvmChainConfig& c) const {
+        urls("ws_endpoints", c.ws_endpoints);
         url("http_endpoint", c.http_endpoint);
         url("faucet_endpoint", c.faucet_endpoint);
         out.key("ws_priority_endpoint_index");
         c.ws_priority_endpoint_index.has_value() ? out.number(*c.ws_priority_endpoint_index)
                                                  : out.null();
+        if (!c.http_endpoints.empty()) {
+            urls("http_endpoints", c.http_endpoints);
+        }
         extra(c.confirmations, c.guest_endpoint);
         if (c.block_timestamp != BlockTimestamp::AsDelivered) {
             out.key("block_timestamp");

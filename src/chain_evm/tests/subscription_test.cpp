@@ -58,7 +58,7 @@ protected:
     }
     void start() {
         subscriber_ = std::make_unique<WsSubscriber>(options_, context_.get_executor(), dial(),
-                                                     http_, random_, window_, events_);
+                                                     random_, window_, events_);
         group_.spawn("subscriber", keep_running(*subscriber_, error_));
         group_.spawn("collect", collect(events_, seen_));
     }
@@ -280,8 +280,8 @@ TEST_F(SubscriptionTest, a_priority_index_out_of_range_is_ignored) {
 }
 
 TEST_F(SubscriptionTest, a_full_consumer_stops_the_reading_and_loses_nothing) {
-    subscriber_ = std::make_unique<WsSubscriber>(options_, context_.get_executor(), dial(), http_,
-                                                 random_, window_, events_);
+    subscriber_ = std::make_unique<WsSubscriber>(options_, context_.get_executor(), dial(), random_,
+                                                 window_, events_);
     group_.spawn("subscriber", keep_running(*subscriber_, error_));
     subscriber_->set_logs(filter());
     run_with_time([this] { return events_.size() == 2; });
@@ -302,7 +302,8 @@ TEST_F(SubscriptionTest, a_full_consumer_stops_the_reading_and_loses_nothing) {
 
 TEST_F(SubscriptionTest, without_websocket_blocks_are_polled) {
     options_.ws_endpoints.clear();
-    options_.http_endpoint = server_->url();
+    options_.calls = make_http_transport(http_, server_->url());
+    options_.may_poll = true;
     std::uint64_t head = 5;
     node_.result("eth_chainId", "\"0x7a69\"");
     node_.answers["eth_blockNumber"] = [&head](const std::string&) {
@@ -330,13 +331,108 @@ TEST_F(SubscriptionTest, without_websocket_blocks_are_polled) {
 
 TEST_F(SubscriptionTest, a_dead_websocket_is_bridged_by_polling) {
     options_.ws_endpoints = {"ws://127.0.0.1:1"};
-    options_.http_endpoint = server_->url();
+    options_.calls = make_http_transport(http_, server_->url());
+    options_.may_poll = true;
     node_.result("eth_chainId", "\"0x7a69\"");
     node_.result("eth_blockNumber", "\"0x5\"");
     node_.result("eth_getLogs", "[]");
     start();
     subscriber_->set_logs(filter());
     run_with_time([this] { return count<FilterLive>() >= 1; }, seconds(2));
+}
+
+// Heads whose subscription is lost by the provider while the link stays up.
+TEST_F(SubscriptionTest, a_silent_subscription_to_heads_is_made_anew_within_two_block_times) {
+    std::uint64_t newest = 1;
+    ws_.script = [&](const FakeWsNode::Request& request) -> std::vector<std::string> {
+        if (request.method == "eth_blockNumber") {
+            return {FakeWsNode::reply(request, fmt::format("\"{:#x}\"", newest))};
+        }
+        return ws_.usual(request);
+    };
+    start();
+    subscriber_->set_heads(true);
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    for (; newest <= 4; ++newest) {
+        ws_.say(FakeWsNode::event("0x1", fmt::format(R"({{"number":"{:#x}"}})", newest)));
+        run_until([&] { return count<HeadSeen>() == newest; });
+        timers_.advance(seconds(2));
+        settle();
+    }
+    const auto subscribes = ws_.count("eth_subscribe");
+    const auto since = clock_.steady_now();
+    newest = 9;
+    run_with_time([&] { return ws_.count("eth_subscribe") > subscribes; });
+    EXPECT_LE(clock_.steady_now() - since, seconds(4));
+    run_with_time([this] { return ws_.count("eth_unsubscribe") == 1; });
+    // The blocks that were not told of are read.
+    run_with_time([this] { return count<FilterLive>() == 2; });
+    EXPECT_EQ(ws_.connections, 1U);
+    EXPECT_EQ(subscriber_->state().active_subscriptions.size(), 2U);
+}
+
+TEST_F(SubscriptionTest, an_endpoint_whose_heads_stay_silent_is_left) {
+    std::uint64_t newest = 1;
+    ws_.script = [&](const FakeWsNode::Request& request) -> std::vector<std::string> {
+        if (request.method == "eth_blockNumber") {
+            return {FakeWsNode::reply(request, fmt::format("\"{:#x}\"", newest++))};
+        }
+        return ws_.usual(request);
+    };
+    options_.ws_endpoints = {ws_.url(), other_.url()};
+    start();
+    subscriber_->set_heads(true);
+    run_with_time([this] { return other_.count("eth_subscribe") > 0; });
+    EXPECT_EQ(ws_.connections, 1U);
+}
+
+TEST_F(SubscriptionTest, an_endpoint_that_falls_behind_the_others_is_left) {
+    node_.result("eth_chainId", "\"0x7a69\"");
+    node_.result("eth_blockNumber", "\"0x20\"");
+    options_.calls = make_http_transport(http_, server_->url());
+    options_.ws_endpoints = {ws_.url(), other_.url()};
+    start();
+    subscriber_->set_heads(true);
+    run_with_time([this] { return other_.count("eth_subscribe") > 0; });
+    EXPECT_GE(node_.count("eth_blockNumber"), 2U);
+}
+
+TEST_F(SubscriptionTest, subscriptions_to_logs_can_be_made_anew) {
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    subscriber_->renew_logs();
+    run_with_time([this] { return ws_.count("eth_unsubscribe") == 1; });
+    EXPECT_EQ(ws_.count("eth_subscribe"), 2U);
+    EXPECT_EQ(count<FilterLive>(), 2U);
+    ws_.say(FakeWsNode::event("0x2", log_json(0)));
+    run_until([this] { return count<LogSeen>() == 1; });
+}
+
+TEST_F(SubscriptionTest, an_endpoint_whose_logs_stay_silent_is_left) {
+    options_.ws_endpoints = {ws_.url(), other_.url()};
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    for (std::size_t i = 2; i < 6 && other_.connections == 0; ++i) {
+        subscriber_->renew_logs();
+        run_with_time([&] { return count<FilterLive>() >= i || other_.connections > 0; });
+    }
+    run_with_time([this] { return other_.count("eth_subscribe") > 0; });
+}
+
+TEST_F(SubscriptionTest, of_several_endpoints_the_one_that_did_best_is_next) {
+    // The second one refuses each connection, the third one works.
+    options_.ws_endpoints = {ws_.url(), "ws://127.0.0.1:1", other_.url()};
+    start();
+    subscriber_->set_heads(true);
+    run_with_time([this] { return ws_.count("eth_subscribe") == 1; });
+    ws_.drop();
+    run_with_time([this] { return other_.count("eth_subscribe") == 1; });
+    other_.drop();
+    // The first one again, which failed as often as the dead one, but that one just now.
+    run_with_time([this] { return ws_.count("eth_subscribe") == 2; });
 }
 
 TEST_F(SubscriptionTest, no_endpoint_is_an_error) {

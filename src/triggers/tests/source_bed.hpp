@@ -75,6 +75,7 @@ public:
     }
 
     void serve(chain_evm::testing::ScriptedRpc& node) {
+        node.result("eth_chainId", "\"0x1\"");
         node.answers["eth_blockNumber"] = [this](const std::string&) {
             return fmt::format(R"("result":"{:#x}")", head());
         };

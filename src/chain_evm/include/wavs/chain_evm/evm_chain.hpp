@@ -3,6 +3,7 @@
 
 #include "wavs/chain_evm/health.hpp"
 #include "wavs/chain_evm/rpc_client.hpp"
+#include "wavs/chain_evm/rpc_pool.hpp"
 #include "wavs/chain_evm/service_manager.hpp"
 #include "wavs/chain_evm/subscription.hpp"
 #include "wavs/chain_evm/tx_manager.hpp"
@@ -40,7 +41,12 @@ public:
     /// The id the chain calls itself, when it is a number.
     std::optional<std::uint64_t> chain_id() const { return chain_id_; }
 
+    /// Of all endpoints: each call goes to the best one, and on to the next when that fails.
     RpcClient client() const { return client_; }
+    /// Of the best endpoint alone: for calls whose answers must fit together. Made anew for each
+    /// such series, for it does not go on when its endpoint fails.
+    RpcClient steady_client() const { return RpcClient(pool_->steady()); }
+    std::vector<EndpointState> endpoints() const { return pool_->state(); }
     ServiceManagerClient service_managers() const { return managers_; }
     WsSubscriber& subscriber() { return *subscriber_; }
     const std::shared_ptr<LogWindow>& window() const { return window_; }
@@ -51,18 +57,20 @@ public:
         std::shared_ptr<const crypto::SecretKey> account);
     /// A block was seen: the accounts look for their receipts, and what was read before is old.
     void on_head();
+    const base::Clock& clock() const { return context_.dial.clock; }
 
     async::Task<ChainHealth> health(HealthLimits limits = {});
 
 private:
     std::shared_ptr<TxManager> find_account(const types::EvmAddress& address);
     EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainContext context,
-             RpcClient client);
+             std::shared_ptr<RpcPool> pool);
 
     types::ChainKey key_;
     types::NamedChainConfig config_;
     ChainContext context_;
     std::optional<std::uint64_t> chain_id_;
+    std::shared_ptr<RpcPool> pool_;
     RpcClient client_;
     ServiceManagerClient managers_;
     std::shared_ptr<LogWindow> window_;

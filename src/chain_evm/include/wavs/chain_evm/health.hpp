@@ -26,8 +26,8 @@ struct HealthLimits {
     base::Duration overall = std::chrono::seconds(10);
 };
 
-/// Asks every endpoint of one chain at the same time: healthy when the HTTP endpoint works, if
-/// there is one, and at least one WebSocket endpoint, if there is one. Runs on the caller's strand.
+/// Asks every endpoint of one chain at the same time: healthy when at least
+/// one of each kind works, if there is one, HTTP and WebSocket. Runs on the caller's strand.
 async::Task<ChainHealth> check_health(types::ChainKey chain, types::NamedChainConfig config,
                                       net::DialContext dial, net::HttpClient& http,
                                       HealthLimits limits = {});

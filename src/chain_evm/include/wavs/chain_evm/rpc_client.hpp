@@ -8,6 +8,7 @@
 #include "wavs/net/http_client.hpp"
 #include "wavs/types/ids.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,9 @@ private:
 };
 
 /// Read leniently: chains differ in everything else, so only `number` is required.
+/// `logsBloom` of a header: see `BloomQuery`.
+using Bloom = std::array<std::uint8_t, 256>;
+
 struct BlockHeader {
     std::uint64_t number = 0;
     std::optional<types::Bytes32> hash;
@@ -81,6 +85,7 @@ struct BlockHeader {
     std::optional<std::uint64_t> timestamp;
     std::optional<Wei> base_fee;
     std::optional<std::uint64_t> gas_limit;
+    std::optional<Bloom> logs_bloom;
 };
 base::Result<BlockHeader> parse_header(std::string_view json);
 

@@ -42,7 +42,8 @@ struct LogRemoved {
 struct HeadSeen {
     BlockHeader header;
 };
-/// Sent by the reader to itself when something else than the chain changed.
+/// Time to look again: sent by the link at each tick, and by the reader to itself when something
+/// else than the chain changed. May be missing when the channel is full.
 struct Wake {};
 using ChainEvent =
     std::variant<Connected, Disconnected, FilterLive, LogSeen, LogRemoved, HeadSeen, Wake>;
@@ -52,7 +53,10 @@ struct SubscriberOptions {
     /// For log lines and metric labels, such as "evm:31337".
     std::string name;
     std::vector<std::string> ws_endpoints;
-    std::optional<std::string> http_endpoint;
+    /// The chain's endpoints for calls: what the link is compared with, and what is polled when
+    /// there is no WebSocket and `may_poll`.
+    std::shared_ptr<RpcTransport> calls;
+    bool may_poll = false;
     std::optional<std::uint64_t> priority_index;
     /// Compared with `eth_chainId` when set.
     std::optional<std::uint64_t> chain_id;
@@ -70,6 +74,10 @@ struct SubscriberOptions {
     base::Duration wrong_chain_pause = std::chrono::minutes(5);
     base::Duration priority_check = std::chrono::seconds(5);
     base::Duration head_stale_after = std::chrono::seconds(60);
+    /// How often the link looks after its subscriptions.
+    base::Duration tick = std::chrono::seconds(1);
+    /// Taken for the time between two blocks as long as that is not known.
+    base::Duration usual_block_time = std::chrono::seconds(2);
     /// Of the form without WebSocket.
     base::Duration poll_interval = std::chrono::seconds(2);
     /// Without a WebSocket for so long, the HTTP endpoint is polled meanwhile.
@@ -94,14 +102,15 @@ struct SubscriberState {
 
 /// Keeps one link to a chain open and delivers its heads and logs to `events`. The wanted filter is
 /// state, not a request: it is established again on every connect, and a change is in force before
-/// the old one ends, so no log is lost by it. Each log is delivered once (`window`). A full
+/// the old one ends, so no log is lost by it. Each log is delivered once (`window`). A subscription
+/// to heads that is silent while the endpoint's own newest block moves on is made anew within two
+/// block times; an endpoint that falls behind the others is left. A full
 /// `events` stops the reading of the socket. `run()` is one long-lived task on `strand`; the other
 /// methods are thread-safe. Owned by the composition root, must outlive `run()`.
 class WsSubscriber {
 public:
     WsSubscriber(SubscriberOptions options, async::Executor strand, net::DialContext dial,
-                 net::HttpClient& http, base::RandomSource& random,
-                 std::shared_ptr<LogWindow> window, ChainEvents& events,
+                 base::RandomSource& random, std::shared_ptr<LogWindow> window, ChainEvents& events,
                  telemetry::Metrics* metrics = nullptr);
     ~WsSubscriber();
     WsSubscriber(const WsSubscriber&) = delete;
@@ -110,6 +119,9 @@ public:
     /// None: no logs at all (not: all logs, which is the empty filter).
     void set_logs(std::optional<LogFilter> filter);
     void set_heads(bool wanted);
+    /// A log of the filter was found on chain that never came: the subscriptions for logs are made
+    /// anew, and the endpoint is left when that happens again and again.
+    void renew_logs();
 
     /// Ends only when cancelled, or with `missing_endpoint` when nothing is configured.
     async::Task<base::Result<void>> run();

@@ -6,6 +6,7 @@
 #include "wavs/telemetry/metrics.hpp"
 #include "wavs/triggers/block_hashes.hpp"
 #include "wavs/triggers/evm_watch.hpp"
+#include "wavs/triggers/live_check.hpp"
 #include "wavs/triggers/trigger_batches.hpp"
 
 #include <memory>
@@ -19,8 +20,9 @@ namespace wavs::triggers {
 /// batch as the events. Before that is read, and whenever something on the link does not fit, the
 /// chain is compared with the hashes of the blocks that were read; what it replaced is retracted
 /// and read again. On a chain with `confirmations` nothing is taken from the link: each head has
-/// the blocks read that are so deep. The decisions are `EvmWatch`'s. `run()` is one task on the
-/// chain's strand; the other methods are thread-safe.
+/// the blocks read that are so deep. What the link does not bring is found by asking for the logs
+/// of its blocks once more (`LiveCheck`). The decisions are `EvmWatch`'s. `run()` is one task on
+/// the chain's strand; the other methods are thread-safe.
 class EvmSource {
 public:
     EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events, storage::Store& store,
@@ -59,6 +61,9 @@ public:
     Status status() const;
 
 private:
+    /// A block whose logs are asked for when the head is this far past it counts as read.
+    static constexpr std::uint64_t kSettled = 2;
+
     /// Whether live logs of this chain carry the time of their block.
     enum class LiveTimestamp : std::uint8_t { Unknown = 0, Yes = 1, No = 2 };
 
@@ -69,7 +74,12 @@ private:
     bool take_block_of(const chain_evm::EvmLog& log);
     async::Task<base::Result<void>> catch_up();
     async::Task<base::Result<void>> read_gap();
-    async::Task<base::Result<chain_evm::BlockHeader>> compare_with_chain();
+    async::Task<base::Result<chain_evm::BlockHeader>> compare_with_chain(
+        chain_evm::RpcClient client);
+    async::Task<base::Result<void>> check_live();
+    async::Task<base::Result<void>> ask_again(BlockRange range, std::uint64_t settled);
+    async::Task<base::Result<void>> make_up(std::vector<chain_evm::EvmLog> logs,
+                                            std::uint64_t settled);
     async::Task<base::Result<void>> retract(Fork fork, chain_evm::BlockHeader latest);
     async::Task<base::Result<void>> remember(chain_evm::BlockHeader latest);
     async::Task<base::Result<void>> deliver(std::vector<chain_evm::EvmLog> logs);
@@ -91,11 +101,15 @@ private:
     telemetry::Gauge gap_gauge_;
     telemetry::Counter removed_logs_;
     telemetry::Counter reorgs_;
+    telemetry::Counter missed_logs_;
 
-    // These two only `run()` touches: what it was handling when it failed, which comes again; and
-    // the filter of the link that is up, none while it is broken.
+    // These only `run()` touches: what it was handling when it failed, which comes again; the
+    // filter of the link that is up, none while it is broken; which of its blocks are still to be
+    // asked for; and what was handed over of them.
     std::optional<chain_evm::ChainEvent> current_;
     std::optional<chain_evm::LogFilter> subscribed_;
+    LiveCheck live_check_;
+    chain_evm::LogWindow delivered_{65'536};
 
     mutable std::mutex mutex_;
     EvmWatch watch_;

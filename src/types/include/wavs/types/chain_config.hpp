@@ -23,6 +23,8 @@ struct EvmChainConfig {
     std::optional<std::string> faucet_endpoint;
     std::optional<std::uint64_t> ws_priority_endpoint_index;
     // What existing nodes do not have; written only when it differs from the default.
+    /// Further endpoints for calls, tried after `http_endpoint` in this order.
+    std::vector<std::string> http_endpoints;
     std::uint32_t confirmations = 0;
     BlockTimestamp block_timestamp = BlockTimestamp::AsDelivered;
     /// What components see instead of the endpoints above, which may carry keys.
@@ -31,6 +33,15 @@ struct EvmChainConfig {
     /// Wei.
     std::optional<std::uint64_t> max_fee_per_gas;
     friend bool operator==(const EvmChainConfig&, const EvmChainConfig&) = default;
+
+    /// All for calls over HTTP, the first one first.
+    std::vector<std::string> all_http_endpoints() const {
+        auto out = http_endpoints;
+        if (http_endpoint) {
+            out.insert(out.begin(), *http_endpoint);
+        }
+        return out;
+    }
 };
 
 struct CosmosChainConfig {
