@@ -132,12 +132,6 @@ void LogWindow::forget(const LogKey& key) {
     }
 }
 
-void LogWindow::clear() {
-    const std::lock_guard lock(mutex_);
-    keys_.clear();
-    order_.clear();
-}
-
 std::size_t LogWindow::size() const {
     const std::lock_guard lock(mutex_);
     return keys_.size();

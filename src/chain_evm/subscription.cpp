@@ -161,7 +161,7 @@ async::Task<base::Result<LinkEnd>> WsSubscriber::Impl::connect_and_pump(std::siz
     if (!connected.has_value()) {
         telemetry::log_failure(telemetry::Level::Warn, "chain_evm", "cannot connect to the chain",
                                connected.error(), {{"chain", options.name}});
-        co_return LinkEnd::NeverUp;
+        co_return LinkEnd::Failed;
     }
     WsSession session(shared_from_this(), std::move(connected.value()), endpoint);
     auto end = co_await session.run();
@@ -210,9 +210,7 @@ async::Task<base::Result<void>> WsSubscriber::Impl::run_ws_once() {
         fails = 0;
         down_since.reset();
         force_priority = end == LinkEnd::ForceSwitch;
-        if (stable) {
-            scores.failed(index);
-        }
+        // Providers end links that worked for long; that is no failure.
         index = next_endpoint();
         co_return base::ok();
     }

@@ -26,7 +26,12 @@ bool matches(const LogFilter& filter, const EvmLog& log);
 std::vector<LogFilter> split_filter(const LogFilter& filter, std::size_t most);
 
 /// How a link ended, for the choice of the next endpoint.
-enum class LinkEnd : std::uint8_t { Lost, NeverUp, WrongChain, ForceSwitch };
+enum class LinkEnd : std::uint8_t {
+    Lost,    ///< it broke
+    Failed,  ///< it was no use: it never came up, or did not deliver what it should
+    WrongChain,
+    ForceSwitch,
+};
 
 struct WsSubscriber::Impl : std::enable_shared_from_this<WsSubscriber::Impl> {
     Impl(SubscriberOptions subscriber_options, async::Executor executor,

@@ -389,7 +389,7 @@ async::Task<base::Result<bool>> WsSession::right_chain() {
 async::Task<LinkEnd> WsSession::control_loop() {
     auto right = co_await right_chain();
     if (!right.has_value()) {
-        co_return ended(right.error().message());
+        co_return ended(right.error().message(), LinkEnd::Failed);
     }
     if (!right.value()) {
         co_return ended("wrong chain", LinkEnd::WrongChain);
@@ -412,7 +412,7 @@ async::Task<LinkEnd> WsSession::control_loop() {
         if (settled.has_value()) {
             failures = 0;
         } else if (++failures >= kMaxSubscribeTries || link_->closed()) {
-            co_return ended(settled.error().message());
+            co_return ended(settled.error().message(), LinkEnd::Failed);
         } else {
             wait = owner_->jittered(retry_after);
             retry_after = std::min(retry_after * 2, owner_->options.max_backoff);
@@ -427,13 +427,13 @@ async::Task<LinkEnd> WsSession::control_loop() {
         }
         owner_->tick();
         if (auto why = co_await probe_heads()) {
-            co_return ended(*why);
+            co_return ended(*why, LinkEnd::Failed);
         }
         if (renewals_ > kMaxRenewals) {
-            co_return ended("its subscriptions to logs stay silent");
+            co_return ended("its subscriptions to logs stay silent", LinkEnd::Failed);
         }
         if (co_await head_is_stale()) {
-            co_return ended("no new block for too long");
+            co_return ended("no new block for too long", LinkEnd::Failed);
         }
     }
 }

@@ -126,8 +126,6 @@ async::Task<base::Result<void>> EvmSource::retract(Fork fork, chain_evm::BlockHe
         batch.positions.push_back(position_locked());
         append_hashes_locked(batch.positions);
     }
-    // They may come again, should the chain return to these blocks.
-    delivered_.clear();
     co_return co_await batches_.send(std::move(batch));
 }
 

@@ -83,6 +83,7 @@ protected:
 
     FakeWsNode ws_{context_};
     FakeWsNode other_{context_};
+    FakeWsNode third_{context_};
     SubscriberOptions options_;
     std::shared_ptr<LogWindow> window_ = std::make_shared<LogWindow>(100);
     ChainEvents events_{context_.get_executor(), "events", 16};
@@ -423,16 +424,22 @@ TEST_F(SubscriptionTest, an_endpoint_whose_logs_stay_silent_is_left) {
 }
 
 TEST_F(SubscriptionTest, of_several_endpoints_the_one_that_did_best_is_next) {
-    // The second one refuses each connection, the third one works.
-    options_.ws_endpoints = {ws_.url(), "ws://127.0.0.1:1", other_.url()};
+    third_.script = [](const FakeWsNode::Request&) { return std::vector<std::string>(); };
+    options_.ws_endpoints = {ws_.url(), third_.url(), other_.url()};
+    const auto works_for_long = [this](FakeWsNode& node, std::size_t connections) {
+        run_with_time([&] { return node.connections == connections; });
+        const auto until = clock_.steady_now() + seconds(6);
+        run_with_time([&] { return clock_.steady_now() >= until; });
+        node.drop();
+    };
     start();
     subscriber_->set_heads(true);
-    run_with_time([this] { return ws_.count("eth_subscribe") == 1; });
-    ws_.drop();
-    run_with_time([this] { return other_.count("eth_subscribe") == 1; });
-    other_.drop();
-    // The first one again, which failed as often as the dead one, but that one just now.
-    run_with_time([this] { return ws_.count("eth_subscribe") == 2; });
+    works_for_long(ws_, 1);
+    works_for_long(other_, 1);
+    EXPECT_EQ(third_.connections, 1U);
+    works_for_long(ws_, 2);
+    run_with_time([this] { return other_.connections == 2; });
+    EXPECT_EQ(third_.connections, 1U) << "it failed a moment ago";
 }
 
 TEST_F(SubscriptionTest, no_endpoint_is_an_error) {

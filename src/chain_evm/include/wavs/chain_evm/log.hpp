@@ -65,7 +65,6 @@ public:
     bool add(const LogKey& key);
     /// A log that its chain took back may come again.
     void forget(const LogKey& key);
-    void clear();
     std::size_t size() const;
 
 private:
