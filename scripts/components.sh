@@ -16,6 +16,7 @@ components=(
     "square operator square/square.cpp"
     "kv operator kv/kv.cpp"
     "cron operator cron/cron.cpp"
+    "echo_block_interval operator echo_block_interval/echo_block_interval.cpp"
     "permissions operator permissions/permissions.cpp"
     "simple_aggregator aggregator simple_aggregator/simple_aggregator.cpp"
     "embedded_aggregator aggregator embedded_aggregator/embedded_aggregator.cpp"
