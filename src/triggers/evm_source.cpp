@@ -312,7 +312,10 @@ async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog
     batch.source = chain_.key().str();
     std::vector<chain_evm::LogKey> keys;
     for (auto& log : logs) {
+        // First for all: what has been seen may not be lost to an error.
         WAVS_CO_TRY(co_await apply_timestamp_rule(log));
+    }
+    for (const auto& log : logs) {
         if (const auto key = chain_evm::key_of(log)) {
             keys.push_back(*key);
         }
