@@ -15,6 +15,8 @@ const typename Map::mapped_type& find_or_empty(const Map& map, const Key& key) {
     return found == map.end() ? nothing : found->second;
 }
 
+bool is_evm(const types::ChainKey& chain) { return chain.ns() == "evm"; }
+
 }  // namespace
 
 TriggerIndex TriggerIndex::build(std::span<const types::RegisteredServicePtr> services) {
@@ -35,6 +37,13 @@ TriggerIndex TriggerIndex::build(std::span<const types::RegisteredServicePtr> se
                 chain.pairs.insert(pair);
                 if (service->active()) {
                     chain.targets[pair].push_back({service, id, workflow.trigger, pair});
+                }
+            } else if (const auto* blocks =
+                           std::get_if<types::BlockIntervalTrigger>(&workflow.trigger);
+                       blocks != nullptr && is_evm(blocks->chain)) {
+                auto& chain = index.chains_[blocks->chain];
+                if (service->active()) {
+                    chain.blocks.push_back({service, id, *blocks});
                 }
             } else if (const auto* cron = std::get_if<types::CronTrigger>(&workflow.trigger);
                        cron != nullptr && service->active()) {
@@ -75,9 +84,17 @@ std::set<types::ChainKey> chains_of(const types::RegisteredService& service) {
     for (const auto& [id, workflow] : service.service.workflows) {
         if (const auto* trigger = std::get_if<types::EvmEventTrigger>(&workflow.trigger)) {
             out.insert(trigger->chain);
+        } else if (const auto* blocks = std::get_if<types::BlockIntervalTrigger>(&workflow.trigger);
+                   blocks != nullptr && is_evm(blocks->chain)) {
+            out.insert(blocks->chain);
         }
     }
     return out;
+}
+
+std::optional<types::ChainPosition> moment_on(const types::RegisteredService& service,
+                                              const types::ChainKey& chain) {
+    return types::chain_of(service.service.manager) == chain ? service.in_force_from : std::nullopt;
 }
 
 chain_evm::LogFilter filter_of(const std::set<TriggerIndex::Pair>& pairs) {

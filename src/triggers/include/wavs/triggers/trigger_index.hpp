@@ -5,6 +5,7 @@
 #include "wavs/types/pipeline.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <tuple>
@@ -12,9 +13,9 @@
 
 namespace wavs::triggers {
 
-/// Which workflows an EVM log or the time concerns. Made anew for every change of the registered
-/// services and then only read. A paused service stays subscribed and has no targets: what happens
-/// during a pause is not made up for.
+/// Which workflows an EVM log, a height of a chain or the time concerns. Made anew for every change
+/// of the registered services and then only read. A paused service stays subscribed and has no
+/// targets: what happens during a pause is not made up for.
 class TriggerIndex {
 public:
     /// One address and first topic on a chain.
@@ -33,6 +34,12 @@ public:
         types::CronTrigger trigger;
     };
 
+    struct BlockTarget {
+        types::RegisteredServicePtr service;
+        types::WorkflowId workflow;
+        types::BlockIntervalTrigger trigger;
+    };
+
     static TriggerIndex build(std::span<const types::RegisteredServicePtr> services);
 
     /// Ascending by service, then workflow.
@@ -47,6 +54,8 @@ public:
         std::map<types::EvmAddress, types::RegisteredServicePtr> managers;
         /// What has to be watched: triggers and announcements of the managers.
         std::set<Pair> pairs;
+        /// Ascending by service, then workflow.
+        std::vector<BlockTarget> blocks;
     };
     const Chain& of(const types::ChainKey& chain) const;
     std::vector<types::ChainKey> chains() const;
@@ -61,6 +70,11 @@ private:
 
 /// The chains a service needs.
 std::set<types::ChainKey> chains_of(const types::RegisteredService& service);
+
+/// From when on a service's revision is in force on this chain; none when its manager is on another
+/// one, or when nobody asked the chain.
+std::optional<types::ChainPosition> moment_on(const types::RegisteredService& service,
+                                              const types::ChainKey& chain);
 
 /// The cross product a chain node filters by; the index matches precisely.
 chain_evm::LogFilter filter_of(const std::set<TriggerIndex::Pair>& pairs);
