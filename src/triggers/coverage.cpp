@@ -139,6 +139,11 @@ std::optional<std::uint64_t> Coverage::first_missing(const chain_evm::LogFilter&
     return lowest;
 }
 
+std::optional<std::uint64_t> Coverage::first_unread(const Pair& pair) const {
+    const auto first = first_block(pair);
+    return first ? missing_of(pair, *first, UINT64_MAX) : std::nullopt;
+}
+
 std::uint64_t Coverage::gap_blocks(std::uint64_t head) const {
     std::uint64_t most = 0;
     for (const auto& [pair, first] : pairs_) {

@@ -12,12 +12,6 @@ namespace {
 
 using types::ChainPosition;
 
-// The moment a service's revision has on this chain; none when its manager lives on another one.
-std::optional<ChainPosition> own_moment(const types::RegisteredService& service,
-                                        const types::ChainKey& chain) {
-    return types::chain_of(service.service.manager) == chain ? service.in_force_from : std::nullopt;
-}
-
 Coverage::Workflow workflow_of(const TriggerIndex::Target& target) {
     return {target.service->id, target.workflow};
 }
@@ -26,19 +20,32 @@ Coverage::Pair manager_pair(const types::EvmAddress& manager) {
     return {manager, chain_evm::service_uri_updated_topic()};
 }
 
+// None when its manager is on another chain.
+std::optional<Coverage::Pair> manager_pair_of(const types::RegisteredService& service,
+                                              const types::ChainKey& chain) {
+    const auto* manager = std::get_if<types::EvmManager>(&service.service.manager);
+    return manager != nullptr && manager->chain == chain
+               ? std::optional(manager_pair(manager->address))
+               : std::nullopt;
+}
+
+bool has_address(const chain_evm::LogFilter& filter, const types::EvmAddress& address) {
+    return std::binary_search(filter.addresses.begin(), filter.addresses.end(), address);
+}
+
 }  // namespace
 
 bool EvmWatch::needs_head(const TriggerIndex& index) const {
     const auto& wanted = index.of(chain_);
     for (const auto& [address, service] : wanted.managers) {
-        if (!coverage_.watched(manager_pair(address)) && !own_moment(*service, chain_)) {
+        if (!coverage_.watched(manager_pair(address)) && !moment_on(*service, chain_)) {
             return true;
         }
     }
     for (const auto& [pair, targets] : wanted.targets) {
         for (const auto& target : targets) {
             if (!coverage_.started(workflow_of(target), pair) &&
-                !own_moment(*target.service, chain_)) {
+                !moment_on(*target.service, chain_)) {
                 return true;
             }
         }
@@ -92,7 +99,7 @@ void EvmWatch::start_all(std::optional<std::uint64_t> head) {
         if (coverage_.watched(pair)) {
             continue;
         }
-        if (const auto moment = own_moment(*service, chain_)) {
+        if (const auto moment = moment_on(*service, chain_)) {
             coverage_.watch(pair, moment->next_block());
             became_unread(moment->next_block());
         } else if (head) {
@@ -115,7 +122,7 @@ bool EvmWatch::start(const TriggerIndex::Target& target, std::optional<std::uint
     if (coverage_.started(workflow_of(target), target.pair)) {
         return true;
     }
-    std::optional<ChainPosition> after = own_moment(*target.service, chain_);
+    std::optional<ChainPosition> after = moment_on(*target.service, chain_);
     if (coverage_.lacks_workflows() && coverage_.watched(target.pair)) {
         coverage_.adopt(workflow_of(target), target.pair);
         return true;
@@ -248,6 +255,42 @@ EvmWatch::Seen EvmWatch::see(const chain_evm::EvmLog& log) {
         seen.change = announcement(log, at);
     }
     return seen;
+}
+
+std::uint64_t EvmWatch::firm_height(const types::RegisteredService& service) const {
+    const auto pair = manager_pair_of(service, chain_);
+    if (!pair) {
+        return UINT64_MAX;
+    }
+    // Logs are seen in the order of the chain, so what comes before this one has been.
+    if (const auto change = changing_.find(service.id); change != changing_.end()) {
+        return change->second.block;
+    }
+    return coverage_.first_unread(*pair).value_or(0);
+}
+
+std::optional<EvmWatch::Unread> EvmWatch::announcements_below(
+    std::uint64_t height, std::span<const types::RegisteredServicePtr> services) const {
+    if (!live_ || stale_) {
+        return std::nullopt;
+    }
+    Unread out{{{}, {chain_evm::service_uri_updated_topic()}}, {height, height - 1}};
+    for (const auto& service : services) {
+        const auto pair = manager_pair_of(*service, chain_);
+        if (!pair || changing_.contains(service->id) || !has_address(*live_, pair->first)) {
+            continue;
+        }
+        const auto unread = coverage_.first_unread(*pair);
+        if (unread && *unread < height) {
+            out.filter.addresses.push_back(pair->first);
+            out.range.from = std::min(out.range.from, *unread);
+        }
+    }
+    if (out.filter.addresses.empty()) {
+        return std::nullopt;
+    }
+    std::sort(out.filter.addresses.begin(), out.filter.addresses.end());
+    return out;
 }
 
 std::optional<types::ServiceUriChange> EvmWatch::announcement(const chain_evm::EvmLog& log,

@@ -53,6 +53,8 @@ public:
     /// The lowest block up to `head` that is missing for some pair of the filter.
     std::optional<std::uint64_t> first_missing(const chain_evm::LogFilter& filter,
                                                std::uint64_t head) const;
+    /// The lowest block that has not been read for this pair; none when it is not watched.
+    std::optional<std::uint64_t> first_unread(const Pair& pair) const;
     /// Blocks up to `head` that are missing, of the pair that misses most.
     std::uint64_t gap_blocks(std::uint64_t head) const;
     /// Highest block that has been read for some pair; 0 when none has.

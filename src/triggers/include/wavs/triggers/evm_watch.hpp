@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace wavs::triggers {
@@ -67,6 +68,19 @@ public:
     };
     /// Logs have to come in the order of the chain, except those that come again.
     Seen see(const chain_evm::EvmLog& log);
+
+    /// The last height of a block interval that this revision may be given: what is announced in a
+    /// block concerns the heights above it, so every block below a height must have been read for
+    /// announcements. No bound when the manager is on another chain.
+    std::uint64_t firm_height(const types::RegisteredService& service) const;
+    struct Unread {
+        chain_evm::LogFilter filter;
+        BlockRange range;
+    };
+    /// The announcements to be read before `height` is firm for these services. None when it is, or
+    /// when reading alone does not make it so: a manifest is awaited, or a gap is to be read first.
+    std::optional<Unread> announcements_below(
+        std::uint64_t height, std::span<const types::RegisteredServicePtr> services) const;
 
     const Coverage& coverage() const { return coverage_; }
     /// The stored coverage; before the first `set_index()`.
