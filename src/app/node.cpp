@@ -210,7 +210,8 @@ void Node::Impl::build_triggers() {
                                random,
                                metrics,
                                clock,
-                               cron_options(config)};
+                               cron_options(config),
+                               block_options(config)};
     triggers = std::make_unique<triggers::TriggerManager>(std::move(deps), runtime.io());
     trigger_port = std::make_unique<TriggerBinding>(*triggers);
 }

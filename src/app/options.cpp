@@ -87,6 +87,10 @@ triggers::CronOptions cron_options(const config::Config& config) {
             config.cron_catch_up_on_restart ? Restart::CatchUp : Restart::Skip};
 }
 
+triggers::BlockOptions block_options(const config::Config& config) {
+    return {config.block_interval_max_catchup};
+}
+
 base::Result<http::HttpOptions> http_options(const config::Config& config) {
     http::HttpOptions options;
     options.host = config.host;

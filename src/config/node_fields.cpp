@@ -80,6 +80,9 @@ void add_services(Fields<C>& out) {
                            {}, check_not_zero_32));
     out.push_back(field<C>("cron_catch_up_on_restart", path(&C::cron_catch_up_on_restart),
                            "fire what cron triggers missed while the node was down"));
+    out.push_back(field<C>("block_interval_max_catchup", path(&C::block_interval_max_catchup),
+                           "most missed heights of a block interval that are made up for at once; "
+                           "older ones are dropped; 0 = all are made up for"));
     out.push_back(field<C>("permission_policy", path(&C::permission_policy),
                            "an update that asks for more permissions: take it, or hold the old "
                            "version until the operator agrees",

@@ -47,6 +47,7 @@ async::Task<base::Result<void>> EvmSource::read_gap() {
         const std::lock_guard lock(mutex_);
         head_ = std::max(head_, latest.number);
         watch_.start_pending(latest.number);
+        blocks_.start_pending(latest.number);
         watch_.begin_reading();
         missing = watch_.first_missing(filter, head);
     }

@@ -28,7 +28,7 @@ base::Bytes hashes_key(const types::ChainKey& chain) {
 
 EvmSource::EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events,
                      storage::Store& store, TriggerBatches& batches, async::Timers& timers,
-                     base::RandomSource& random, telemetry::Metrics& metrics)
+                     base::RandomSource& random, telemetry::Metrics& metrics, BlockOptions blocks)
     : chain_(chain),
       events_(events),
       store_(store),
@@ -47,12 +47,23 @@ EvmSource::EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events,
       missed_logs_(metrics.counter("wavs_chain_missed_logs_total",
                                    "Logs that the link did not bring and that were found by asking",
                                    {{"chain", chain.key().str()}})),
-      watch_(chain.key()) {}
+      dropped_blocks_(
+          metrics.counter("wavs_block_interval_dropped_total",
+                          "Heights of block intervals left out because too many had been missed",
+                          {{"chain", chain.key().str()}})),
+      watch_(chain.key()),
+      blocks_(chain.key(), blocks) {}
 
 base::Result<void> EvmSource::load() {
     WAVS_TRY(const auto hashes, store_.get(storage::Keyspace::Coverage, hashes_key(chain_.key())));
     WAVS_TRY(auto stored, store_.get(storage::Keyspace::Coverage, storage_key(chain_.key())));
+    WAVS_TRY(const auto blocks,
+             store_.scan(storage::Keyspace::Coverage,
+                         {.prefix = base::to_bytes(BlockWatch::key_prefix(chain_.key()))}));
     const std::lock_guard lock(mutex_);
+    for (const auto& position : blocks) {
+        WAVS_TRY(blocks_.restore(position));
+    }
     if (hashes) {
         WAVS_TRY(hashes_, BlockHashes::decode(*hashes));
     }
@@ -92,10 +103,13 @@ std::uint64_t EvmSource::settled_locked() const {
 
 async::Task<void> EvmSource::set_index(std::shared_ptr<const TriggerIndex> index,
                                        std::uint64_t version) {
-    bool needs_head = false;
+    const auto& next = index->of(chain_.key());
+    // Without a log to be read nothing else asks for the head.
+    const bool only_blocks = next.pairs.empty() && !next.blocks.empty();
+    bool needs_head = only_blocks;
     {
         const std::lock_guard lock(mutex_);
-        needs_head = watch_.needs_head(*index);
+        needs_head = needs_head || watch_.needs_head(*index) || blocks_.needs_head(next.blocks);
     }
     std::optional<std::uint64_t> head;
     if (needs_head) {
@@ -112,10 +126,15 @@ async::Task<void> EvmSource::set_index(std::shared_ptr<const TriggerIndex> index
             co_return;
         }
         version_ = version;
+        // An endpoint may lag behind the link: no height from before the registration is due.
+        blocks_.set_targets(next.blocks, head ? std::optional(std::max(*head, head_)) : head);
         watch_.set_index(std::move(index), head);
         position_due_ = true;
+        if (only_blocks) {
+            head_ = std::max(head_, head.value_or(0));
+        }
         const auto& pairs = watch_.wanted().pairs;
-        chain_.subscriber().set_heads(!pairs.empty());
+        chain_.subscriber().set_heads(!pairs.empty() || only_blocks);
         chain_.subscriber().set_logs(pairs.empty() ? std::nullopt
                                                    : std::optional(filter_of(pairs)));
     }
@@ -135,7 +154,7 @@ void EvmSource::wake() { (void)events_.try_send(chain_evm::Wake{}); }
 
 bool EvmSource::has_read(std::uint64_t block) const {
     const std::lock_guard lock(mutex_);
-    return watch_.coverage().gap_blocks(block) == 0;
+    return watch_.coverage().gap_blocks(block) == 0 && blocks_.next().value_or(UINT64_MAX) > block;
 }
 
 EvmSource::Status EvmSource::status() const {
@@ -146,6 +165,8 @@ EvmSource::Status EvmSource::status() const {
     out.covered_to = coverage.highest();
     out.gap_blocks = coverage.gap_blocks(settled_locked());
     out.reorgs = reorg_count_;
+    out.block_workflows = blocks_.workflows();
+    out.next_block = blocks_.next();
     out.pairs = watch_.wanted().pairs.size();
     for (const auto& pair : watch_.wanted().pairs) {
         if (out.covered.size() == kMostPairsShown) {
@@ -182,12 +203,13 @@ async::Task<base::Result<void>> EvmSource::run() {
         }
         if (stale && subscribed_) {
             WAVS_CO_TRY(co_await catch_up());
-            continue;
+        } else {
+            WAVS_CO_TRY(co_await check_live());
+            if (due) {
+                WAVS_CO_TRY(co_await store_position());
+            }
         }
-        WAVS_CO_TRY(co_await check_live());
-        if (due) {
-            WAVS_CO_TRY(co_await store_position());
-        }
+        WAVS_CO_TRY(co_await deliver_blocks());
     }
 }
 
@@ -201,6 +223,9 @@ async::Task<base::Result<void>> EvmSource::on_event(const chain_evm::ChainEvent&
     }
     if (const auto* head = std::get_if<chain_evm::HeadSeen>(&event)) {
         co_return co_await on_head(head->header);
+    }
+    if (std::holds_alternative<chain_evm::Connected>(event)) {
+        co_await on_connected();
     }
     if (const auto* removed = std::get_if<chain_evm::LogRemoved>(&event)) {
         on_removed_log(removed->log);
@@ -220,6 +245,7 @@ async::Task<base::Result<void>> EvmSource::on_head(const chain_evm::BlockHeader&
     const std::lock_guard lock(mutex_);
     head_ = std::max(head_, header.number);
     head_gauge_.set(static_cast<double>(head_));
+    blocks_.start_pending(header.number);
     const auto fit = hashes_.fit(header);
     if (fit == BlockHashes::Fit::Follows && header.hash) {
         hashes_.add(header.number, *header.hash);
@@ -326,6 +352,7 @@ async::Task<base::Result<void>> EvmSource::deliver(std::vector<chain_evm::EvmLog
         }
         std::move(seen.events.begin(), seen.events.end(), std::back_inserter(batch.events));
         if (seen.change) {
+            WAVS_CO_TRY(co_await deliver_blocks_before(*seen.change));
             batch.changes.push_back(std::move(*seen.change));
         }
     }

@@ -180,8 +180,9 @@ base::Result<EvmSource*> TriggerManager::source_for(const types::ChainKey& chain
                            "waiting for chain " + chain.str() + ", which is not configured",
                            "add it to wavs.toml and restart, or with POST /dev/chains");
     }
-    auto source = std::make_unique<EvmSource>(link->chain, link->events, deps_.store, deps_.batches,
-                                              deps_.timers, deps_.random, deps_.metrics);
+    auto source =
+        std::make_unique<EvmSource>(link->chain, link->events, deps_.store, deps_.batches,
+                                    deps_.timers, deps_.random, deps_.metrics, deps_.blocks);
     WAVS_TRY(source->load());
     auto* raw = source.get();
     auto* subscriber = &link->chain.subscriber();

@@ -161,7 +161,7 @@ protected:
         types::EvmChainConfig config;
         config.http_endpoint = server_->url();
         config.confirmations = confirmations;
-        config.block_timestamp = types::BlockTimestamp::Absent;
+        config.block_timestamp = block_timestamp_;
         events_ = std::make_unique<chain_evm::ChainEvents>(context_.get_executor(), "events", 100);
         batches_ = std::make_unique<TriggerBatches>(context_.get_executor(), "batches", 100);
         auto made = chain_evm::EvmChain::make(
@@ -170,7 +170,7 @@ protected:
             *events_);
         evm_ = std::move(made.value());
         source_ = std::make_unique<EvmSource>(*evm_, *events_, store_, *batches_, timers_, random_,
-                                              metrics_);
+                                              metrics_, options_);
         ASSERT_TRUE(source_->load().has_value());
         bool set = false;
         group_ = std::make_unique<async::TaskGroup>(context_.get_executor(), "source");
@@ -197,7 +197,7 @@ protected:
         start(confirmations);
     }
 
-    void connect() {
+    virtual void connect() {
         tell(chain_evm::FilterLive{
             {.addresses = {FakeChain::kContract}, .topics = {FakeChain::kTopic}}});
     }
@@ -228,8 +228,21 @@ protected:
             calls = node_.calls.size();
         }
     }
+    void advance(base::Duration by) {
+        timers_.advance(by);
+        settle();
+    }
+    /// The real link, which polls the endpoint.
+    void follow_link() {
+        group_->spawn("link", link());
+        settle();
+    }
     void take_batches() {
+        if (take_ == Take::Nothing) {
+            return;
+        }
         while (auto batch = batches_->try_receive()) {
+            largest_batch_ = std::max(largest_batch_, batch->events.size());
             if (lose_batches_) {
                 continue;
             }
@@ -237,13 +250,24 @@ protected:
                 retract(*batch->retraction);
             }
             for (const auto& seen : batch->events) {
+                if (const auto* tick = std::get_if<types::BlockIntervalData>(&seen.action.data)) {
+                    ticks_.push_back({tick->block_height, seen});
+                    continue;
+                }
                 const auto& data = std::get<types::EvmEventData>(seen.action.data);
                 standing_.insert({data.block_number, data.block_hash});
                 ++delivered_;
             }
+            for (const auto& change : batch->changes) {
+                changes_.push_back({change, ticks_.size()});
+            }
             storage::Batch stored;
             for (const auto& position : batch->positions) {
-                stored.put(storage::Keyspace::Coverage, position.key, position.value);
+                if (position.value.empty()) {
+                    stored.erase(storage::Keyspace::Coverage, position.key);
+                } else {
+                    stored.put(storage::Keyspace::Coverage, position.key, position.value);
+                }
             }
             ASSERT_TRUE(store_.write_unsynced(stored).has_value());
         }
@@ -254,6 +278,15 @@ protected:
         std::erase_if(standing_, [&](const auto& one) {
             return one.first >= retraction.from_block && !retraction.kept.contains(one.second);
         });
+    }
+
+    /// Another set of services, as after a registration or an update.
+    void set_services(std::vector<types::RegisteredServicePtr> services) {
+        services_ = std::move(services);
+        bool set = false;
+        group_->spawn("index", set_index(set));
+        run_until([&] { return set; });
+        settle();
     }
 
     /// The events that stand are those of the chain.
@@ -285,23 +318,34 @@ protected:
     std::vector<types::Retraction> retractions_;
     std::set<std::pair<std::uint64_t, types::Bytes32>> standing_;
     std::size_t delivered_ = 0;
+    /// Heights in the order they came, with the event.
+    std::vector<std::pair<std::uint64_t, types::SeenEvent>> ticks_;
+    /// Announcements, each with the number of ticks before it.
+    std::vector<std::pair<types::ServiceUriChange, std::size_t>> changes_;
+    BlockOptions options_;
+    types::BlockTimestamp block_timestamp_ = types::BlockTimestamp::Absent;
+    /// What is registered; the service with the contract's events unless a test says otherwise.
+    std::vector<types::RegisteredServicePtr> services_{event_service()};
+    std::size_t largest_batch_ = 0;
+    enum class Take : std::uint8_t { All, Nothing } take_ = Take::All;
     // What leaves is lost with the process.
     bool lose_batches_ = false;
 
 private:
-    static std::shared_ptr<const TriggerIndex> index() {
+    static types::RegisteredServicePtr event_service() {
         auto service = std::make_shared<types::RegisteredService>();
         service->service.manager = types::EvmManager{kKey, {}};
         service->service.workflows[types::WorkflowId()].trigger =
             types::EvmEventTrigger{FakeChain::kContract, kKey, FakeChain::kTopic};
         service->id = service->service.id();
-        const std::vector<types::RegisteredServicePtr> services{std::move(service)};
-        return std::make_shared<const TriggerIndex>(TriggerIndex::build(services));
+        return service;
     }
     async::Task<void> set_index(bool& done) {
-        co_await source_->set_index(index(), 1);
+        auto index = std::make_shared<const TriggerIndex>(TriggerIndex::build(services_));
+        co_await source_->set_index(std::move(index), ++version_);
         done = true;
     }
+    async::Task<void> link() { (void)co_await evm_->subscriber().run(); }
     async::Task<void> loop() { (void)co_await source_->run(); }
     async::Task<void> stop_source(bool& done) {
         (void)co_await group_->stop(timers_, std::chrono::seconds(1));
@@ -316,6 +360,7 @@ private:
     }
 
     std::unique_ptr<async::TaskGroup> group_;
+    std::uint64_t version_ = 0;
 };
 
 }  // namespace wavs::triggers

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace wavs::triggers {
 namespace {
 
@@ -80,6 +82,30 @@ TEST(TriggerIndex, cron_workflows_of_active_services_in_order) {
         }));
     EXPECT_NE(index.cron().front().service, services[1]);
     EXPECT_EQ(index.cron().front().workflow.str(), "first");
+}
+
+TEST(TriggerIndex, block_intervals_of_active_services_by_chain_in_order) {
+    const auto with_blocks = [](std::uint8_t manager, types::ServiceStatus status) {
+        auto out = std::make_shared<types::RegisteredService>(*service("evm:1", manager, {}));
+        out->service.status = status;
+        for (const auto* name : {"second", "first"}) {
+            out->service.workflows[types::WorkflowId::parse(name).value()].trigger =
+                types::BlockIntervalTrigger{chain("evm:2"), 1, {}, {}};
+        }
+        out->service.workflows[types::WorkflowId::parse("third").value()].trigger =
+            types::BlockIntervalTrigger{chain("cosmos:x"), 1, {}, {}};
+        return out;
+    };
+    const std::vector<types::RegisteredServicePtr> services = {
+        with_blocks(7, types::ServiceStatus::Active), with_blocks(8, types::ServiceStatus::Paused)};
+    const auto index = TriggerIndex::build(services);
+    const auto& blocks = index.of(chain("evm:2")).blocks;
+    ASSERT_EQ(blocks.size(), 2U);
+    EXPECT_EQ(blocks[0].workflow.str(), "first");
+    EXPECT_EQ(blocks[1].workflow.str(), "second");
+    EXPECT_EQ(blocks[0].service, services[0]);
+    EXPECT_EQ(chains_of(*services[0]), (std::set{chain("evm:1"), chain("evm:2")}));
+    EXPECT_EQ(index.chains(), (std::vector{chain("evm:1"), chain("evm:2")}));
 }
 
 const TriggerIndex::Pair kA{address(1), topic(1)};

@@ -143,6 +143,7 @@ struct Config {
     std::chrono::seconds update_hold{60};
     std::uint32_t cron_max_catchup = 60;
     bool cron_catch_up_on_restart = false;
+    std::uint32_t block_interval_max_catchup = 0;
     PermissionPolicy permission_policy = PermissionPolicy::Accept;
     bool accept_legacy_manifests = true;
     /// Name in an older manifest -> chain.

@@ -5,6 +5,7 @@
 #include "wavs/storage/store.hpp"
 #include "wavs/telemetry/metrics.hpp"
 #include "wavs/triggers/block_hashes.hpp"
+#include "wavs/triggers/block_watch.hpp"
 #include "wavs/triggers/evm_watch.hpp"
 #include "wavs/triggers/live_check.hpp"
 #include "wavs/triggers/trigger_batches.hpp"
@@ -14,20 +15,21 @@
 
 namespace wavs::triggers {
 
-/// The logs of one EVM chain as trigger actions. Each time a subscription is in force, what
-/// happened since the last block that was read is fetched by `eth_getLogs`, so that a link that
-/// broke, a changed filter or a restart leaves no gap. What has been read is stored in the same
-/// batch as the events. Before that is read, and whenever something on the link does not fit, the
-/// chain is compared with the hashes of the blocks that were read; what it replaced is retracted
-/// and read again. On a chain with `confirmations` nothing is taken from the link: each head has
-/// the blocks read that are so deep. What the link does not bring is found by asking for the logs
-/// of its blocks once more (`LiveCheck`). The decisions are `EvmWatch`'s. `run()` is one task on
-/// the chain's strand; the other methods are thread-safe.
+/// The logs and heights of one EVM chain as trigger actions. Each time a subscription is in force,
+/// what happened since the last block that was read is fetched by `eth_getLogs`, so that a link
+/// that broke, a changed filter or a restart leaves no gap. What has been read is stored in the
+/// same batch as the events. Before that is read, and whenever something on the link does not fit,
+/// the chain is compared with the hashes of the blocks that were read; what it replaced is
+/// retracted and read again. On a chain with `confirmations` nothing is taken from the link: each
+/// head has the blocks read that are so deep. What the link does not bring is found by asking for
+/// the logs of its blocks once more (`LiveCheck`). The decisions are `EvmWatch`'s, those of block
+/// intervals `BlockWatch`'s. `run()` is one task on the chain's strand; the other methods are
+/// thread-safe.
 class EvmSource {
 public:
     EvmSource(chain_evm::EvmChain& chain, chain_evm::ChainEvents& events, storage::Store& store,
               TriggerBatches& batches, async::Timers& timers, base::RandomSource& random,
-              telemetry::Metrics& metrics);
+              telemetry::Metrics& metrics, BlockOptions blocks);
 
     /// What is stored of the chain; once, before anything else.
     base::Result<void> load();
@@ -38,7 +40,7 @@ public:
     async::Task<void> set_index(std::shared_ptr<const TriggerIndex> index, std::uint64_t version);
     /// See `EvmWatch::resume()`.
     void resume(const types::ServiceId& service, types::ChainPosition at);
-    /// True when every block up to this one has been read.
+    /// True when every block up to this one has been read and its block intervals have fired.
     bool has_read(std::uint64_t block) const;
 
     async::Task<base::Result<void>> run();
@@ -57,6 +59,9 @@ public:
         /// All that are watched, and the first of them.
         std::size_t pairs = 0;
         std::vector<Covered> covered;
+        std::size_t block_workflows = 0;
+        /// The height that fires next.
+        std::optional<std::uint64_t> next_block;
     };
     Status status() const;
 
@@ -70,6 +75,7 @@ private:
     async::Task<base::Result<void>> on_event(const chain_evm::ChainEvent& event);
     async::Task<base::Result<void>> on_head(const chain_evm::BlockHeader& header);
     async::Task<base::Result<void>> on_live_log(chain_evm::EvmLog log);
+    async::Task<void> on_connected();
     void on_removed_log(const chain_evm::EvmLog& log);
     bool take_block_of(const chain_evm::EvmLog& log);
     async::Task<base::Result<void>> catch_up();
@@ -84,6 +90,12 @@ private:
     async::Task<base::Result<void>> remember(chain_evm::BlockHeader latest);
     async::Task<base::Result<void>> deliver(std::vector<chain_evm::EvmLog> logs);
     async::Task<base::Result<void>> store_position();
+    async::Task<base::Result<void>> deliver_blocks();
+    async::Task<base::Result<void>> deliver_blocks_before(types::ServiceUriChange change);
+    async::Task<base::Result<void>> read_announcements(EvmWatch::Unread unread);
+    async::Task<base::Result<void>> send_blocks();
+    async::Task<base::Result<void>> wait_journaled(types::SourcePosition position);
+    void take_blocks(std::uint64_t height, const BlockWatch::Limit& limit);
     async::Task<base::Result<void>> apply_timestamp_rule(chain_evm::EvmLog& log);
     types::SourcePosition position_locked() const;
     void append_hashes_locked(std::vector<types::SourcePosition>& positions);
@@ -102,17 +114,25 @@ private:
     telemetry::Counter removed_logs_;
     telemetry::Counter reorgs_;
     telemetry::Counter missed_logs_;
+    telemetry::Counter dropped_blocks_;
 
     // These only `run()` touches: what it was handling when it failed, which comes again; the
-    // filter of the link that is up, none while it is broken; which of its blocks are still to be
-    // asked for; and what was handed over of them.
+    // filter of the link that is up, none while it is broken; block intervals that are being handed
+    // over, how many pieces of them are on their way at most, and a position of the last; and the
+    // head at which announcements were last asked for on their account; which blocks of the link
+    // are still to be asked for, and what was handed over of them.
     std::optional<chain_evm::ChainEvent> current_;
     std::optional<chain_evm::LogFilter> subscribed_;
+    std::optional<types::TriggerBatch> unsent_blocks_;
+    std::size_t pieces_ = 0;
+    std::optional<types::SourcePosition> last_piece_;
+    std::uint64_t asked_at_ = 0;
     LiveCheck live_check_;
     chain_evm::LogWindow delivered_{65'536};
 
     mutable std::mutex mutex_;
     EvmWatch watch_;
+    BlockWatch blocks_;
     BlockHashes hashes_;
     // Changed since they were stored. No event leaves without the hashes as they are then: a start
     // must recognise that its block was replaced meanwhile.

@@ -34,6 +34,7 @@ struct TriggerDeps {
     telemetry::Metrics& metrics;
     const base::Clock& clock;
     CronOptions cron;
+    BlockOptions blocks;
 };
 
 /// Knows which services want which triggers, and keeps one source per chain that is needed, and
