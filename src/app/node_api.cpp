@@ -22,6 +22,8 @@ http::ChainCoverage to_coverage(const triggers::EvmSource::Status& status) {
     out.covered_to = status.covered_to;
     out.gap_blocks = status.gap_blocks;
     out.reorgs = status.reorgs;
+    out.block_workflows = status.block_workflows;
+    out.next_block = status.next_block;
     out.pair_count = status.pairs;
     for (const auto& [pair, ranges] : status.covered) {
         auto& shown = out.pairs.emplace_back();

@@ -97,6 +97,14 @@ void write_coverage(Writer& json, const ChainCoverage& coverage) {
     json.number(coverage.gap_blocks);
     json.key("reorgs");
     json.number(coverage.reorgs);
+    json.key("block_workflows");
+    json.number(std::uint64_t{coverage.block_workflows});
+    json.key("next_block");
+    if (coverage.next_block) {
+        json.number(*coverage.next_block);
+    } else {
+        json.null();
+    }
     json.key("pair_count");
     json.number(std::uint64_t{coverage.pair_count});
     json.key("pairs");

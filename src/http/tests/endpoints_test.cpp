@@ -244,24 +244,27 @@ TEST_F(EndpointsTest, trigger_streams) {
     stream.active_subscriptions.emplace(
         "0x2", LogsSubscription{{types::EvmAddress()}, {types::Bytes32()}});
     stream.active_subscriptions.emplace("0x3", NewPendingTransactionsSubscription());
-    stream.coverage = {12, 11, 1,
-                       2,  5,  {{types::EvmAddress(), types::Bytes32(), {{3, 8}, {10, 11}}}}};
+    stream.coverage = {12, 11, 1, 2,
+                       4,  15, 5, {{types::EvmAddress(), types::Bytes32(), {{3, 8}, {10, 11}}}}};
     node_.streams.chains.emplace(chain("evm:1"), stream);
     node_.streams.chains.emplace(chain("evm:2"), ChainStream());
     node_.streams.hypercore.emplace("ab", FeedState::Connected);
-    expect_json("/dev/trigger-streams",
-                R"({"chains":{"evm:1":{"current_endpoint":"ws://127.0.0.1:8545",)"
-                R"("is_connected":true,"any_active_rpcs_in_flight":false,"active_subscriptions":)"
-                R"({"0x1":"NewHeads","0x2":{"Logs":{"addresses":["0x)" +
-                    std::string(40, '0') + R"("],"topics":["0x)" + std::string(64, '0') +
-                    R"("]}},"0x3":"NewPendingTransactions"},"coverage":{"head":12,"covered_to":11,)"
-                    R"("gap_blocks":1,"reorgs":2,"pair_count":5,"pairs":[{"address":"0x)" +
-                    std::string(40, '0') + R"(","topic":"0x)" + std::string(64, '0') +
-                    R"(","blocks":[[3,8],[10,11]]}]}},"evm:2":{"current_endpoint":null,)"
-                    R"("is_connected":false,"any_active_rpcs_in_flight":false,)"
-                    R"("active_subscriptions":{},"coverage":{"head":0,"covered_to":0,)"
-                    R"("gap_blocks":0,"reorgs":0,"pair_count":0,"pairs":[]}}},)"
-                    R"("hypercore":{"ab":"connected"}})");
+    expect_json(
+        "/dev/trigger-streams",
+        R"({"chains":{"evm:1":{"current_endpoint":"ws://127.0.0.1:8545",)"
+        R"("is_connected":true,"any_active_rpcs_in_flight":false,"active_subscriptions":)"
+        R"({"0x1":"NewHeads","0x2":{"Logs":{"addresses":["0x)" +
+            std::string(40, '0') + R"("],"topics":["0x)" + std::string(64, '0') +
+            R"("]}},"0x3":"NewPendingTransactions"},"coverage":{"head":12,"covered_to":11,)"
+            R"("gap_blocks":1,"reorgs":2,"block_workflows":4,"next_block":15,"pair_count":5,)"
+            R"("pairs":[{"address":"0x)" +
+            std::string(40, '0') + R"(","topic":"0x)" + std::string(64, '0') +
+            R"(","blocks":[[3,8],[10,11]]}]}},"evm:2":{"current_endpoint":null,)"
+            R"("is_connected":false,"any_active_rpcs_in_flight":false,)"
+            R"("active_subscriptions":{},"coverage":{"head":0,"covered_to":0,)"
+            R"("gap_blocks":0,"reorgs":0,"block_workflows":0,"next_block":null,)"
+            R"("pair_count":0,"pairs":[]}}},)"
+            R"("hypercore":{"ab":"connected"}})");
 }
 
 TEST_F(EndpointsTest, key_values) {

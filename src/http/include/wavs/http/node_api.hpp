@@ -110,6 +110,9 @@ struct ChainCoverage {
     std::uint64_t gap_blocks = 0;
     /// Reorganisations since the start of the node.
     std::uint64_t reorgs = 0;
+    /// Workflows with a block interval, and the height that fires next.
+    std::size_t block_workflows = 0;
+    std::optional<std::uint64_t> next_block;
     std::size_t pair_count = 0;
     /// The first of them.
     std::vector<Pair> pairs;
