@@ -138,6 +138,27 @@ TEST_F(ReorgTest, blocks_that_stand_below_or_in_the_new_branch_and_other_chains_
     EXPECT_EQ(counted("signed"), 1);
 }
 
+// The chain has the height again, whatever block is there now.
+TEST_F(ReorgTest, a_block_interval_is_not_retracted) {
+    register_service();
+    start();
+    node_.hold = true;
+    const auto chain = types::ChainKey::parse("evm:1").value();
+    deliver({{{manifest().id(), types::WorkflowId(), types::ManualTrigger{}},
+              types::BlockIntervalData{chain, 6}},
+             event_of(6, 1)});
+    send_retraction(5);
+    EXPECT_NE(event(1).state, EventState::Retracted);
+    EXPECT_EQ(event(2).state, EventState::Retracted);
+    node_.hold = false;
+    while (!node_.held.empty()) {
+        node_.let_go();
+        settle();
+    }
+    EXPECT_EQ(event(1).state, EventState::Done);
+    EXPECT_EQ(node_.signed_jobs, 1);
+}
+
 TEST_F(ReorgTest, a_signed_result_is_no_longer_followed) {
     register_service();
     start();
