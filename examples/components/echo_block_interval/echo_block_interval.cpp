@@ -38,12 +38,11 @@ wavs::Result<std::vector<wavs::Response>> wavs::on_trigger(const TriggerAction& 
     if (*count == 1 && !config.start_block.is_some) {
         return std::vector<Response>();
     }
-    const auto answer =
-        R"({"trigger_config_start":)" + number_or_null(config.start_block) +
-        R"(,"trigger_config_end":)" + number_or_null(config.end_block) +
-        R"(,"trigger_config_interval":)" + std::to_string(config.n_blocks) +
-        R"(,"trigger_data_block_height":)" +
-        std::to_string(action.data.val.block_interval.block_height) + R"(,"count":)" +
-        std::to_string(*count) + "}";
+    const auto answer = R"({"trigger_config_start":)" + number_or_null(config.start_block) +
+                        R"(,"trigger_config_end":)" + number_or_null(config.end_block) +
+                        R"(,"trigger_config_interval":)" + std::to_string(config.n_blocks) +
+                        R"(,"trigger_data_block_height":)" +
+                        std::to_string(action.data.val.block_interval.block_height) +
+                        R"(,"count":)" + std::to_string(*count) + "}";
     return std::vector{Response{.payload = encode_payload(kTriggerId, bytes_of(answer))}};
 }
