@@ -345,6 +345,11 @@ async::Task<base::Result<http::TriggerStreams>> NodeApi::trigger_streams() {
             out.active_subscriptions.emplace(id, to_subscription(subscription));
         }
         out.coverage = to_coverage(source.source);
+        for (const auto& endpoint : source.endpoints) {
+            out.endpoints.push_back(
+                {endpoint.endpoint, endpoint.in_use, endpoint.usable, endpoint.recent_failures,
+                 endpoint.last_error.empty() ? std::nullopt : std::optional(endpoint.last_error)});
+        }
     }
     co_return streams;
 }

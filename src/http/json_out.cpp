@@ -128,6 +128,19 @@ void write_coverage(Writer& json, const ChainCoverage& coverage) {
     json.end_object();
 }
 
+void write_endpoint(Writer& json, const ChainEndpoint& endpoint) {
+    json.begin_object();
+    text_member(json, "endpoint", endpoint.endpoint);
+    json.key("in_use");
+    json.boolean(endpoint.in_use);
+    json.key("usable");
+    json.boolean(endpoint.usable);
+    json.key("recent_failures");
+    json.number(endpoint.recent_failures);
+    text_or_null(json, "last_error", endpoint.last_error);
+    json.end_object();
+}
+
 void write_stream(Writer& json, const ChainStream& stream) {
     json.begin_object();
     text_or_null(json, "current_endpoint", stream.current_endpoint);
@@ -144,6 +157,12 @@ void write_stream(Writer& json, const ChainStream& stream) {
     json.end_object();
     json.key("coverage");
     write_coverage(json, stream.coverage);
+    json.key("endpoints");
+    json.begin_array();
+    for (const auto& endpoint : stream.endpoints) {
+        write_endpoint(json, endpoint);
+    }
+    json.end_array();
     json.end_object();
 }
 

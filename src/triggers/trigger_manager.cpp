@@ -198,7 +198,8 @@ std::vector<TriggerManager::ChainStatus> TriggerManager::status() const {
     const std::lock_guard lock(mutex_);
     std::vector<ChainStatus> out;
     for (const auto& [chain, source] : sources_) {
-        out.push_back({chain, source.link.chain.subscriber().state(), source.source->status()});
+        auto& evm = source.link.chain;
+        out.push_back({chain, evm.subscriber().state(), source.source->status(), evm.endpoints()});
     }
     return out;
 }

@@ -246,6 +246,8 @@ TEST_F(EndpointsTest, trigger_streams) {
     stream.active_subscriptions.emplace("0x3", NewPendingTransactionsSubscription());
     stream.coverage = {12, 11, 1, 2,
                        4,  15, 5, {{types::EvmAddress(), types::Bytes32(), {{3, 8}, {10, 11}}}}};
+    stream.endpoints = {{"http://127.0.0.1:1", false, false, 3, "no answer"},
+                        {"http://127.0.0.1:2", true, true, 0, std::nullopt}};
     node_.streams.chains.emplace(chain("evm:1"), stream);
     node_.streams.chains.emplace(chain("evm:2"), ChainStream());
     node_.streams.hypercore.emplace("ab", FeedState::Connected);
@@ -259,11 +261,14 @@ TEST_F(EndpointsTest, trigger_streams) {
             R"("gap_blocks":1,"reorgs":2,"block_workflows":4,"next_block":15,"pair_count":5,)"
             R"("pairs":[{"address":"0x)" +
             std::string(40, '0') + R"(","topic":"0x)" + std::string(64, '0') +
-            R"(","blocks":[[3,8],[10,11]]}]}},"evm:2":{"current_endpoint":null,)"
+            R"(","blocks":[[3,8],[10,11]]}]},"endpoints":[{"endpoint":"http://127.0.0.1:1",)"
+            R"("in_use":false,"usable":false,"recent_failures":3,"last_error":"no answer"},)"
+            R"({"endpoint":"http://127.0.0.1:2","in_use":true,"usable":true,)"
+            R"("recent_failures":0,"last_error":null}]},"evm:2":{"current_endpoint":null,)"
             R"("is_connected":false,"any_active_rpcs_in_flight":false,)"
             R"("active_subscriptions":{},"coverage":{"head":0,"covered_to":0,)"
             R"("gap_blocks":0,"reorgs":0,"block_workflows":0,"next_block":null,)"
-            R"("pair_count":0,"pairs":[]}}},)"
+            R"("pair_count":0,"pairs":[]},"endpoints":[]}},)"
             R"("hypercore":{"ab":"connected"}})");
 }
 

@@ -118,6 +118,17 @@ struct ChainCoverage {
     std::vector<Pair> pairs;
 };
 
+/// One endpoint of a chain for calls.
+struct ChainEndpoint {
+    /// Scheme, host and port.
+    std::string endpoint;
+    bool in_use = false;
+    /// It answers, as far as is known.
+    bool usable = true;
+    std::uint64_t recent_failures = 0;
+    std::optional<std::string> last_error;
+};
+
 struct ChainStream {
     std::optional<std::string> current_endpoint;
     bool is_connected = false;
@@ -125,6 +136,8 @@ struct ChainStream {
     /// By the id that the endpoint gave.
     std::map<std::string, Subscription> active_subscriptions;
     ChainCoverage coverage;
+    /// In the configured order.
+    std::vector<ChainEndpoint> endpoints;
 };
 enum class FeedState : std::uint8_t { Waiting, Connecting, Connected };
 std::string_view to_string(FeedState state);

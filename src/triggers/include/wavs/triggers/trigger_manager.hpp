@@ -61,6 +61,7 @@ public:
         types::ChainKey chain;
         chain_evm::SubscriberState link;
         EvmSource::Status source;
+        std::vector<chain_evm::EndpointState> endpoints;
     };
     /// The chains whose source was started.
     std::vector<ChainStatus> status() const;
