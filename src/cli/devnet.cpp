@@ -102,8 +102,11 @@ NodeSetup Devnet::setup_of(unsigned index) const {
     return setup;
 }
 
-async::Task<base::Result<void>> Devnet::start_chain() {
+async::Task<base::Result<void>> Devnet::start_chain() { co_return co_await start_chain_on(0); }
+
+async::Task<base::Result<void>> Devnet::start_chain_on(std::uint16_t port) {
     AnvilOptions anvil;
+    anvil.port = port;
     anvil.program = options_.anvil_program;
     anvil.args = options_.anvil_args;
     anvil.log_file = options_.folder / "anvil.log";
@@ -243,6 +246,12 @@ async::Task<base::Result<void>> Devnet::restart_node(unsigned index) {
         WAVS_CO_TRY(co_await stop_node(index));
     }
     co_return co_await start_node(index);
+}
+
+async::Task<base::Result<void>> Devnet::restart_chain() {
+    const auto port = anvil().port();
+    WAVS_CO_TRY(co_await anvil().stop());
+    co_return co_await start_chain_on(port);
 }
 
 async::Task<void> Devnet::stop() {

@@ -56,6 +56,7 @@ void Scenario::start(Options options) {
     devnet.wavs_program = node_program_;
     devnet.node_config = std::move(options.node_config);
     devnet.node_env = std::move(options.node_env);
+    devnet.anvil_args = std::move(options.anvil_args);
     devnet.patience = std::chrono::seconds(60);
     devnet_ = std::make_unique<cli::Devnet>(std::move(devnet), tools_);
     must(devnet_->start_chain());

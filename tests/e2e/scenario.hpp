@@ -27,6 +27,7 @@ protected:
     struct Options {
         std::string node_config;
         std::vector<std::pair<std::string, std::string>> node_env;
+        std::vector<std::string> anvil_args;
     };
     /// Chain, contracts and node 0; each step asserted.
     void start(Options options = {});

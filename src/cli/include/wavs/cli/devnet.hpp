@@ -129,6 +129,9 @@ public:
     }
     /// On the same data and the same port.
     async::Task<base::Result<void>> restart_node(unsigned index = 0);
+    /// SIGTERM and a new start on the same port, with what anvil keeps: everything in blocks when
+    /// its arguments have `--state` with a file, and nothing of its pool. It mines at once again.
+    async::Task<base::Result<void>> restart_chain();
     /// The nodes, then the chain. What has ended already is no error.
     async::Task<void> stop();
 
@@ -153,6 +156,7 @@ private:
                                                  unsigned node, std::uint32_t hd_index,
                                                  std::optional<types::EvmAddress> expected);
     NodeSetup setup_of(unsigned index) const;
+    async::Task<base::Result<void>> start_chain_on(std::uint16_t port);
 
     DevnetOptions options_;
     Tools tools_;
