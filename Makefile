@@ -29,7 +29,7 @@ lint: ## format, layers, clang-tidy on the change, Rust lints, generated files
 bench: ## benchmarks, one JSON object per line
 	@scripts/bench.sh
 
-soak: ## load for 20 minutes (WAVS_SOAK_SECONDS): memory, descriptors and files must not grow
+soak: ## 200 schedules of faults (WAVS_SOAK_SEEDS), then load for 20 minutes (WAVS_SOAK_SECONDS): nothing lost, nothing grows
 	@scripts/soak.sh
 
 fuzz: ## every libFuzzer target for FUZZ_SECONDS (60) each

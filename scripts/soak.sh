@@ -1,14 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Load for 20 minutes with a look every 10 seconds at what the node holds: memory, descriptors and files must stay as they
-# are. Prints one JSON object per line, the verdict last, and nothing else on standard output; fails, naming it, when
-# something grew. docs/bench.md says what is done and how it is judged.
+# First 200 random schedules of faults (tests/e2e/fault_schedules_test.cpp), about 15 minutes. Then load for 20 minutes with
+# a look every 10 seconds at what the node holds: memory, descriptors and files must stay as they are. Prints one JSON
+# object per line, the verdict last, and nothing else on standard output; fails, naming it, when an event had not exactly
+# one result or something grew. docs/bench.md says what is done and how it is judged.
+#   WAVS_SOAK_SEEDS        1-200, of the schedules; empty: none
 #   WAVS_SOAK_SECONDS      1200
 #   WAVS_SOAK_RATE         manual events a second, 720
 #   WAVS_SOAK_CHAIN_RATE   contract events a second, 10
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
+seeds=${WAVS_SOAK_SEEDS-1-200}
+if [ -n "$seeds" ]; then
+  scripts/setup.sh test >&2
+  scripts/step.sh "configure (check)" cmake --preset check >&2
+  scripts/step.sh "compile (check)" cmake --build --preset check --target wavs_e2e_tests >&2
+  echo "==> schedules of faults, seeds $seeds" >&2
+  WAVS_SEEDS=$seeds WAVS_NODE=$PWD/build/check/bin/wavs \
+    build/check/bin/wavs_e2e_tests --gtest_filter='*.random_faults_lose_and_repeat_nothing' >&2
+fi
 scripts/setup.sh bench >&2
 scripts/step.sh "configure (bench)" cmake --preset bench >&2
 scripts/step.sh "compile (bench)" cmake --build --preset bench --target wavs_node_bench >&2

@@ -23,10 +23,6 @@ void FaultWorld::begin() {
     service_ = service({{"default", workflow("echo", contracts_)}});
     opt_in(service_);
     must(devnet_->anvil().mine_manually());
-    for (std::size_t i = 0; i < kEndpoints; ++i) {
-        proxies_.push_back(std::make_unique<Proxy>(
-            Proxy::Options{.target_port = devnet_->anvil().port(), .seed = i}));
-    }
 }
 
 void FaultWorld::begin_round(const Schedule& schedule) {
@@ -35,8 +31,12 @@ void FaultWorld::begin_round(const Schedule& schedule) {
     if (devnet_->node().running()) {
         must(devnet_->kill_node());
     }
+    earlier_ = counts();
+    proxies_.clear();
     std::string endpoints;
     for (std::size_t i = 0; i < schedule.endpoints; ++i) {
+        proxies_.push_back(std::make_unique<Proxy>(
+            Proxy::Options{.target_port = devnet_->anvil().port(), .seed = schedule.seed + i}));
         endpoints += (i == 0 ? "" : ",") + proxies_[i]->ws_url();
     }
     devnet_->set_node_env({{"WAVS_CHAINS__EVM__31337__WS_ENDPOINTS", endpoints},
@@ -65,7 +65,7 @@ std::uint64_t FaultWorld::head() {
 }
 
 FaultCounts FaultWorld::counts() const {
-    FaultCounts sum;
+    FaultCounts sum = earlier_;
     for (const auto& proxy : proxies_) {
         const auto one = proxy->counts();
         sum.refused += one.refused;

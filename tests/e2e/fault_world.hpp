@@ -18,8 +18,6 @@ namespace wavs::e2e {
 /// what the steps of a schedule are done to.
 class FaultWorld : public Scenario {
 protected:
-    static constexpr std::size_t kEndpoints = 2;
-
     /// Everything up to the first round, without faults.
     void begin();
     /// A node of its own for the round, and nothing that an earlier one left.
@@ -33,6 +31,7 @@ protected:
     /// The events that the chain has in these blocks, by their ids there.
     Payloads events_in(std::uint64_t first, std::uint64_t last);
     std::uint64_t head();
+    /// Of all rounds.
     chain_evm::testing::FaultCounts counts() const;
 
     /// Of the round.
@@ -67,6 +66,7 @@ private:
 
     types::Service service_;
     std::vector<std::unique_ptr<Proxy>> proxies_;
+    chain_evm::testing::FaultCounts earlier_;
     Schedule schedule_;
     std::size_t emitted_ = 0;
     /// No block up to here is replaced any more.
