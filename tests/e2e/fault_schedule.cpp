@@ -87,11 +87,12 @@ private:
         add({.kind = Step::Kind::Hold, .pause = kShortestHold + more});
     }
 
-    // The only endpoint is left alone for minutes after it served another chain, as it must be.
+    // An endpoint is left alone for minutes after it served another chain, as it must be: once a
+    // schedule, and with a second one.
     static bool needs_another(Disturbance what) { return what == Disturbance::WrongChain; }
 
     bool allowed(Disturbance what) const {
-        return (!needs_another(what) || out_.endpoints > 1) &&
+        return (!needs_another(what) || (out_.endpoints > 1 && !was_needed_)) &&
                (!breaks_the_link(what) || breaks_ < kMostBreaks);
     }
 
@@ -113,6 +114,7 @@ private:
         }
         Step begin{.kind = Step::Kind::Begin, .amount = 1 + random_.below(kMostBlocks)};
         begin.what = *what;
+        was_needed_ = was_needed_ || needs_another(*what);
         begin.endpoint = random_.below(out_.endpoints);
         begin.reinclude = static_cast<Reinclude>(random_.below(3));
         begin.moment = random_.below(2) == 0 ? Moment::AfterResults : Moment::Any;
@@ -136,6 +138,7 @@ private:
     Schedule out_;
     std::optional<Disturbance> first_;
     std::size_t breaks_ = 0;
+    bool was_needed_ = false;
 };
 
 std::string_view to_string(Reinclude what) {
