@@ -124,6 +124,16 @@ protected:
         }
     }
 
+    /// Where the missing results may be.
+    std::string whereabouts() {
+        auto rpc = devnet_->anvil().rpc();
+        const auto pool = run(rpc.raw("txpool_inspect", "[]"));
+        const auto results = run(client().expect_success({.target = "/node/events?limit=20"}));
+        return fmt::format("pool of the chain: {}\nevents of the node: {}",
+                           pool.has_value() ? pool.value() : pool.error().full_text(),
+                           results.has_value() ? results.value() : results.error().full_text());
+    }
+
     std::string since(base::SteadyTime start) const {
         return fmt::format("{:6.3f} s  ",
                            std::chrono::duration<double>(clock_.steady_now() - start).count());
