@@ -31,12 +31,12 @@ constexpr std::uint64_t kSeeds = 20;
 constexpr auto kBudget = std::chrono::minutes(4);
 
 const std::vector<Disturbance> kEnabled{
-    Disturbance::Refuse,         Disturbance::Drop,         Disturbance::Silent,
-    Disturbance::SilentThenDrop, Disturbance::Delay,        Disturbance::Duplicate,
-    Disturbance::Reorder,        Disturbance::Truncate,     Disturbance::RateLimit,
-    Disturbance::WrongChain,     Disturbance::RangeLimit,   Disturbance::Lag,
-    Disturbance::KillNode,       Disturbance::RestartChain, Disturbance::Reorg,
-    Disturbance::Revert};
+    Disturbance::Refuse,         Disturbance::Drop,      Disturbance::Silent,
+    Disturbance::SilentThenDrop, Disturbance::Delay,     Disturbance::SwallowHeads,
+    Disturbance::SwallowLogs,    Disturbance::Duplicate, Disturbance::Reorder,
+    Disturbance::Truncate,       Disturbance::RateLimit, Disturbance::WrongChain,
+    Disturbance::RangeLimit,     Disturbance::Lag,       Disturbance::KillNode,
+    Disturbance::RestartChain,   Disturbance::Reorg,     Disturbance::Revert};
 
 struct Seeds {
     std::uint64_t first = 1;

@@ -77,7 +77,7 @@ protected:
         options.wrong_chain_pause = milliseconds(50);
         subscriber_ =
             std::make_unique<WsSubscriber>(std::move(options), context_.get_executor(), dial(),
-                                           http_, random_, std::make_shared<LogWindow>(), events_);
+                                           random_, std::make_shared<LogWindow>(), events_);
         subscriber_->set_heads(true);
         subscriber_->set_logs(LogFilter());
         group_.spawn("subscriber", keep_running(*subscriber_));
