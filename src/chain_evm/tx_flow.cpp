@@ -155,19 +155,51 @@ async::Task<base::Result<void>> TxManager::Impl::clear_way(std::uint64_t nonce) 
     if (!first) {
         co_return co_await fill_gaps();
     }
+    // Nobody asks for it any more, and yet it has to get into a block.
     const Claim claim(*this, first);
-    co_return co_await redeliver(*first);
+    const OnSigned nothing_else;
+    co_return co_await push(nothing_else, *first);
+}
+
+// At least 12.5 % more; and as much as the chain asks of a new one, for else the replacement would
+// be stuck as well.
+Fee TxManager::Impl::replacement_fee(const Fee& old, const Market& now) const {
+    auto out = bump_fee(old);
+    auto* dynamic = std::get_if<Eip1559Fee>(&out);
+    if (dynamic == nullptr || !now.base_fee) {
+        return out;
+    }
+    const auto asked = std::get<Eip1559Fee>(choose_fee(now.history, *now.base_fee));
+    const auto most = options.max_fee_per_gas.value_or(asked.max_fee);
+    dynamic->max_fee = std::max(dynamic->max_fee, std::min(asked.max_fee, most));
+    dynamic->max_priority_fee =
+        std::max(dynamic->max_priority_fee, std::min(asked.max_priority_fee, dynamic->max_fee));
+    return out;
+}
+
+// Those that the chain could take already have offered enough after some replacements.
+base::Result<void> TxManager::Impl::may_replace(const Sending& sending, const Market& now) const {
+    const bool too_cheap = now.base_fee && price_of(sending.tx.fee) < *now.base_fee;
+    if (sending.attempts.size() > options.max_bumps && !too_cheap) {
+        return base::Error(base::ErrorKind::Denied, "tx_enough_replaced",
+                           fmt::format("replaced {} times and dear enough for the chain now",
+                                       sending.attempts.size() - 1));
+    }
+    return base::ok();
 }
 
 async::Task<base::Result<void>> TxManager::Impl::replace(const OnSigned& on_signed,
                                                          Sending& sending) {
+    WAVS_CO_TRY(const auto now, co_await market.get([this] { return read_market(); }));
+    WAVS_CO_TRY(may_replace(sending, now));
     auto tx = sending.tx;
-    tx.fee = bump_fee(tx.fee);
+    tx.fee = replacement_fee(tx.fee, now);
     WAVS_CO_TRY(check_fee(tx.fee));
     // Also when it is refused: the next replacement must offer more than this one.
     sending.tx = tx;
     sending.attempts.push_back(sign(tx, *key));
     sending.delivered = false;
+    sending.told_limit = false;
     storage::Batch changes;
     journal.put(changes, sending);
     if (on_signed) {
@@ -187,22 +219,37 @@ async::Task<base::Result<bool>> TxManager::Impl::unstick(const OnSigned& on_sign
         WAVS_CO_TRY(co_await clear_way(count));
         co_return false;
     }
+    WAVS_CO_TRY(co_await push(on_signed, sending));
+    co_return true;
+}
+
+async::Task<base::Result<void>> TxManager::Impl::push(const OnSigned& on_signed, Sending& sending) {
     WAVS_CO_TRY(const auto known, co_await client.transaction(sending.attempts.back().hash));
     if (!known) {
         // Forgotten by the node, not stuck: the same bytes again cost nothing.
         if (auto again = co_await redeliver(sending); again.has_value()) {
-            co_return true;
+            co_return base::ok();
         }
     }
-    WAVS_CO_TRY(co_await replace(on_signed, sending));
-    co_return true;
+    co_return co_await replace(on_signed, sending);
+}
+
+void TxManager::Impl::tell_stuck(Sending& sending, const base::Error& error) {
+    const bool limit = error.kind() == base::ErrorKind::Denied;
+    if (!limit || !std::exchange(sending.told_limit, true)) {
+        telemetry::log_failure(telemetry::Level::Warn, "chain_evm",
+                               "a stuck transaction stays as it is", error,
+                               {{"chain", options.chain.str()},
+                                {"nonce", sending.tx.nonce},
+                                {"tx", types::to_string(sending.attempts.back().hash)}});
+    }
 }
 
 async::Task<base::Result<Mined>> TxManager::Impl::follow(OnSigned on_signed, SendingPtr sending) {
     const Claim claim(*this, sending);
     auto since = clock.steady_now();
     std::optional<base::SteadyTime> used_since;
-    unsigned bumps = 0;
+    unsigned rounds = 0;
     while (true) {
         const auto count = co_await mined_count();
         if (count.has_value() && count.value() > sending->tx.nonce) {
@@ -218,21 +265,19 @@ async::Task<base::Result<Mined>> TxManager::Impl::follow(OnSigned on_signed, Sen
             static_cast<void>(co_await redeliver(*sending));
         }
         if (clock.steady_now() - since >= options.receipt_timeout) {
-            if (bumps == options.max_bumps) {
+            if (rounds == options.max_bumps) {
                 co_return base::Error(base::ErrorKind::Timeout, "tx_stuck",
                                       fmt::format("no receipt for transaction {} with nonce {} "
                                                   "after {} replacements",
                                                   types::to_string(sending->attempts.back().hash),
-                                                  sending->tx.nonce, bumps));
+                                                  sending->tx.nonce, sending->attempts.size() - 1));
             }
             since = clock.steady_now();
             const auto moved = co_await unstick(on_signed, *sending);
             if (!moved.has_value()) {
-                telemetry::log_failure(telemetry::Level::Warn, "chain_evm",
-                                       "a stuck transaction stays as it is", moved.error(),
-                                       {{"nonce", sending->tx.nonce}});
+                tell_stuck(*sending, moved.error());
             }
-            bumps += moved.has_value() && !moved.value() ? 0 : 1;
+            rounds += moved.has_value() && !moved.value() ? 0 : 1;
         }
         WAVS_CO_TRY(co_await wait_for_block());
     }

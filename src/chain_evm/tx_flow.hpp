@@ -46,6 +46,9 @@ struct Outgoing {
 };
 using OutgoingPtr = std::shared_ptr<Outgoing>;
 
+/// Most that a unit of gas can cost.
+Wei price_of(const Fee& fee);
+
 enum class Delivery : std::uint8_t { Taken, NonceUsed, Refused, Unknown };
 struct Delivered {
     Delivery outcome = Delivery::Taken;
@@ -156,6 +159,12 @@ struct TxManager::Impl {
     void forget(const Sending& sending);
     /// False when an earlier nonce holds it up.
     async::Task<base::Result<bool>> unstick(const OnSigned& on_signed, Sending& sending);
+    /// Sent again when the chain's node forgot it, else replaced.
+    async::Task<base::Result<void>> push(const OnSigned& on_signed, Sending& sending);
+    /// Once, when a limit of the operator is why.
+    void tell_stuck(Sending& sending, const base::Error& error);
+    base::Result<void> may_replace(const Sending& sending, const Market& now) const;
+    Fee replacement_fee(const Fee& old, const Market& now) const;
     async::Task<base::Result<void>> replace(const OnSigned& on_signed, Sending& sending);
     async::Task<base::Result<void>> redeliver(Sending& sending);
     async::Task<base::Result<void>> clear_way(std::uint64_t nonce);

@@ -24,6 +24,8 @@ struct Sending {
     bool filler = false;
     /// A call waits for its end. Under the manager's mutex.
     bool followed = false;
+    /// That a limit of the operator keeps it from being replaced has been said.
+    bool told_limit = false;
 };
 using SendingPtr = std::shared_ptr<Sending>;
 

@@ -18,12 +18,10 @@ constexpr std::uint64_t kOrphanNanos = 7ULL * 24 * 3600 * 1'000'000'000;
 
 base::Error with_prefix(base::Error error) { return std::move(error).with("EVM client"); }
 
-Wei price_of(const Fee& fee) {
-    const auto* legacy = std::get_if<LegacyFee>(&fee);
-    return legacy != nullptr ? legacy->gas_price : std::get<Eip1559Fee>(fee).max_fee;
+Wei raised(Wei value) {
+    const Wei more = value / 8 + 1;
+    return value > ~Wei{0} - more ? ~Wei{0} : value + more;
 }
-
-Wei raised(Wei value) { return value + value / 8 + 1; }
 
 async::Task<base::Result<bool>> ask_code(RpcClient client, types::EvmAddress contract) {
     WAVS_CO_TRY(const auto code, co_await client.code(contract));
@@ -38,6 +36,11 @@ base::Error estimate_reverted(const Reverted& revert) {
 }
 
 }  // namespace
+
+Wei price_of(const Fee& fee) {
+    const auto* legacy = std::get_if<LegacyFee>(&fee);
+    return legacy != nullptr ? legacy->gas_price : std::get<Eip1559Fee>(fee).max_fee;
+}
 
 Fee choose_fee(const FeeHistory& history, Wei latest_base_fee) {
     std::vector<Wei> rewards;

@@ -99,7 +99,8 @@ protected:
             return R"("error":{"code":-32000,"message":"oversized data"})";
         }
         const auto hash = base::hex0x(hash::keccak256(raw));
-        if (const auto old = pool_.find(tx.nonce); old != pool_.end()) {
+        if (const auto old = pool_.find(tx.nonce);
+            old != pool_.end() && old->second.first != hash) {
             replaced_.push_back(old->second.first);
         }
         pool_[tx.nonce] = {hash, tx};
