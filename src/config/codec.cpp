@@ -100,6 +100,33 @@ base::Result<std::uint64_t> read_unsigned(const Value& value, std::uint64_t max)
     return *number;
 }
 
+base::Result<types::Amount> read_amount(const Value& value) {
+    constexpr std::string_view kExpected = "expected an integer, or its digits in double quotes";
+    if (const auto* const integer = std::get_if<std::int64_t>(&value.data)) {
+        if (*integer < 0) {
+            return invalid(fmt::format("{}, found {}", kExpected, *integer));
+        }
+        return static_cast<types::Amount>(*integer);
+    }
+    const std::string* const text = value.text();
+    if (text == nullptr) {
+        return invalid(fmt::format("{}, found {}", kExpected, value.kind()));
+    }
+    const auto digits = unquote(trim(*text));
+    const auto amount = types::parse_amount(digits);
+    if (!amount.has_value()) {
+        return invalid(fmt::format("{}, found {}", kExpected, in_quotes(digits)));
+    }
+    return *amount;
+}
+
+std::string show_amount(types::Amount value) {
+    const auto digits = fmt::format("{}", value);
+    return value > static_cast<types::Amount>(std::numeric_limits<std::int64_t>::max())
+               ? in_quotes(digits)
+               : digits;
+}
+
 base::Result<double> read_decimal(const Value& value) {
     if (const auto* const number = std::get_if<double>(&value.data)) {
         return *number;

@@ -27,6 +27,9 @@ struct Codec;
 base::Error mismatch(std::string_view expected, const Value& found);
 
 base::Result<std::uint64_t> read_unsigned(const Value& value, std::uint64_t max);
+/// Digits as text whatever their number, for TOML integers end at 2^63-1.
+base::Result<types::Amount> read_amount(const Value& value);
+std::string show_amount(types::Amount value);
 base::Result<double> read_decimal(const Value& value);
 base::Result<std::string> read_text(const Value& value, std::string_view expected);
 base::Result<std::vector<std::string>> read_list(const Value& value);
@@ -51,6 +54,14 @@ struct Codec<T> {
         return static_cast<T>(number);
     }
     static std::string show(T value) { return fmt::format("{}", value); }
+};
+
+/// Amounts of the smallest unit of a chain's coin.
+template <>
+struct Codec<types::Amount> {
+    static std::string name() { return "integer or digits as text"; }
+    static base::Result<types::Amount> read(const Value& value) { return read_amount(value); }
+    static std::string show(types::Amount value) { return show_amount(value); }
 };
 
 template <std::floating_point T>
@@ -130,6 +141,26 @@ struct Codec<std::vector<types::ServiceId>> {
         std::vector<std::string> texts;
         for (const auto& id : value) {
             texts.push_back(types::to_string(id));
+        }
+        return show_list(texts);
+    }
+};
+
+template <>
+struct Codec<std::vector<types::EvmAddress>> {
+    static std::string name() { return "list of addresses"; }
+    static base::Result<std::vector<types::EvmAddress>> read(const Value& value) {
+        WAVS_TRY(const auto texts, read_list(value));
+        std::vector<types::EvmAddress> out;
+        for (const std::string& text : texts) {
+            WAVS_TRY(out.emplace_back(), types::parse_evm_address(text));
+        }
+        return out;
+    }
+    static std::string show(const std::vector<types::EvmAddress>& value) {
+        std::vector<std::string> texts;
+        for (const auto& address : value) {
+            texts.push_back(types::to_checksum_string(address));
         }
         return show_list(texts);
     }
@@ -235,6 +266,27 @@ struct Codec<std::map<std::string, T>> {
                                Codec<T>::show(item));
         }
         return "{" + out + "}";
+    }
+};
+
+template <typename T>
+struct Codec<std::map<types::ServiceId, T>> {
+    static std::string name() { return "table, service id = " + Codec<T>::name(); }
+    static base::Result<std::map<types::ServiceId, T>> read(const Value& value) {
+        WAVS_TRY(auto by_name, (Codec<std::map<std::string, T>>::read(value)));
+        std::map<types::ServiceId, T> out;
+        for (auto& [text, item] : by_name) {
+            WAVS_TRY(const auto id, types::parse_service_id(text));
+            out.emplace(id, std::move(item));
+        }
+        return out;
+    }
+    static std::string show(const std::map<types::ServiceId, T>& value) {
+        std::map<std::string, T> by_name;
+        for (const auto& [id, item] : value) {
+            by_name.emplace(types::to_string(id), item);
+        }
+        return Codec<std::map<std::string, T>>::show(by_name);
     }
 };
 

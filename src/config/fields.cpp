@@ -79,6 +79,17 @@ const Fields<types::EvmChainConfig>& evm_chain_fields() {
         field<C>("max_fee_per_gas", path(&C::max_fee_per_gas),
                  "most to pay per unit of gas, in wei; a dearer transaction is not sent"),
         field<C>("max_gas_per_tx", path(&C::max_gas_per_tx), "most gas for one transaction"),
+        field<C>("daily_budget_wei", path(&C::daily_budget_wei),
+                 "most that each service may spend on transactions of this chain from midnight to "
+                 "midnight UTC; beyond it its results wait"),
+        field<C>("service_budgets_wei", path(&C::service_budgets_wei),
+                 "the same of single services, instead of `daily_budget_wei`"),
+        field<C>("low_balance_wei", path(&C::low_balance_wei),
+                 "warn when the sender has less; none = less than 20 of its dearest recent "
+                 "transactions may cost"),
+        field<C>("allowed_handlers", path(&C::allowed_handlers),
+                 "contracts to post to although the service manager they name is not the "
+                 "manifest's on this chain"),
         field<C>("guest_endpoint", path(&C::guest_endpoint),
                  "endpoint shown to components instead of those above", {},
                  check_optional_http_url),

@@ -51,12 +51,53 @@ Result<std::uint32_t> read_confirmations(const Fields& fields) {
     return value.has_value() ? json::read_u32(*value) : Result<std::uint32_t>(0U);
 }
 
+/// A number, or its digits as text: few tools write integers above 2^63-1.
+Result<Amount> read_amount(const Value& value) {
+    if (!value.is_string()) {
+        return json::read_u128(value);
+    }
+    WAVS_TRY(const auto text, json::read_string(value));
+    const auto amount = parse_amount(text);
+    return amount.has_value() ? Result<Amount>(*amount)
+                              : json::invalid_type(value, "an amount in digits");
+}
+
+Result<std::optional<Amount>> read_optional_amount(const std::optional<Value>& value) {
+    if (!value.has_value()) {
+        return std::optional<Amount>();
+    }
+    WAVS_TRY(const auto amount, read_amount(*value));
+    return std::optional<Amount>(amount);
+}
+
+Result<void> read_money(const Fields& fields, EvmChainConfig& evm) {
+    WAVS_TRY(evm.daily_budget_wei, read_optional_amount(fields.optional("daily_budget_wei")));
+    WAVS_TRY(evm.low_balance_wei, read_optional_amount(fields.optional("low_balance_wei")));
+    if (const auto budgets = fields.optional("service_budgets_wei")) {
+        if (!budgets->is_object()) {
+            return json::invalid_type(*budgets, "a map");
+        }
+        for (const auto& [name, value] : budgets->members()) {
+            WAVS_TRY(const auto service, parse_service_id(name.text()));
+            WAVS_TRY(evm.service_budgets_wei[service], read_amount(value));
+        }
+    }
+    if (const auto handlers = fields.optional("allowed_handlers")) {
+        WAVS_TRY(const auto texts, read_endpoints(*handlers));
+        for (const auto& text : texts) {
+            WAVS_TRY(evm.allowed_handlers.emplace_back(), parse_evm_address(text));
+        }
+    }
+    return base::ok();
+}
+
 Result<NamedChainConfig> read_evm(const Value& value) {
     WAVS_TRY(const auto fields,
              Fields::of(value, {"chain_id", "ws_endpoints", "http_endpoint", "faucet_endpoint",
                                 "ws_priority_endpoint_index", "http_endpoints", "confirmations",
                                 "block_timestamp", "guest_endpoint", "max_gas_per_tx",
-                                "max_fee_per_gas"}));
+                                "max_fee_per_gas", "daily_budget_wei", "service_budgets_wei",
+                                "low_balance_wei", "allowed_handlers"}));
     NamedChainConfig out;
     WAVS_TRY(out.chain_id, required_text(fields, "chain_id"));
     EvmChainConfig evm;
@@ -76,6 +117,7 @@ Result<NamedChainConfig> read_evm(const Value& value) {
     WAVS_TRY(evm.guest_endpoint, json::read_optional_string(fields.optional("guest_endpoint")));
     WAVS_TRY(evm.max_gas_per_tx, json::read_optional_u64(fields.optional("max_gas_per_tx")));
     WAVS_TRY(evm.max_fee_per_gas, json::read_optional_u64(fields.optional("max_fee_per_gas")));
+    WAVS_TRY(read_money(fields, evm));
     out.config = std::move(evm);
     return out;
 }
@@ -138,6 +180,32 @@ struct ConfigWriter {
             url("guest_endpoint", guest);
         }
     }
+    void amount(std::string_view name, std::optional<Amount> value) const {
+        if (value.has_value()) {
+            out.key(name);
+            out.string(fmt::format("{}", *value));
+        }
+    }
+    void money(const EvmChainConfig& c) const {
+        amount("daily_budget_wei", c.daily_budget_wei);
+        if (!c.service_budgets_wei.empty()) {
+            out.key("service_budgets_wei");
+            out.begin_object();
+            for (const auto& [service, budget] : c.service_budgets_wei) {
+                amount(to_string(service), budget);
+            }
+            out.end_object();
+        }
+        amount("low_balance_wei", c.low_balance_wei);
+        if (!c.allowed_handlers.empty()) {
+            out.key("allowed_handlers");
+            out.begin_array();
+            for (const auto& handler : c.allowed_handlers) {
+                out.string(to_checksum_string(handler));
+            }
+            out.end_array();
+        }
+    }
     void urls(std::string_view name, const std::vector<std::string>& values) const {
         out.key(name);
         out.begin_array();
@@ -163,6 +231,7 @@ struct ConfigWriter {
         }
         extra_number("max_gas_per_tx", c.max_gas_per_tx);
         extra_number("max_fee_per_gas", c.max_fee_per_gas);
+        money(c);
     }
     void operator()(const CosmosChainConfig& c) const {
         out.key("bech32_prefix");
@@ -189,6 +258,19 @@ void write_tagged(Writer& out, const NamedChainConfig& chain, Endpoints endpoint
 }
 
 }  // namespace
+
+std::optional<Amount> parse_amount(std::string_view digits) {
+    // The largest number has 39 digits; nobody owns a tenth of it.
+    if (digits.empty() || digits.size() > 38 ||
+        digits.find_first_not_of("0123456789") != std::string_view::npos) {
+        return std::nullopt;
+    }
+    Amount out = 0;
+    for (const char digit : digits) {
+        out = out * 10 + static_cast<unsigned>(digit - '0');
+    }
+    return out;
+}
 
 Result<AddChainRequest> parse_add_chain_request(std::string_view text) {
     WAVS_TRY(const auto document, json::Document::parse(text));

@@ -210,6 +210,51 @@ gas_denom = "untrn"
     EXPECT_EQ(loaded.config.legacy_chain_names.at("local"), key("evm:31337"));
 }
 
+TEST(Chains, limits_of_what_is_spent) {
+    const std::string id(64, 'a');
+    auto fake = with_toml(fmt::format(R"([default.chains.evm.1]
+ws_endpoints = []
+daily_budget_wei = "100000000000000000000"
+low_balance_wei = 7
+allowed_handlers = ["0xe7f1725e7734ce288f8367e1bb143e90bb3f0512"]
+[default.chains.evm.1.service_budgets_wei]
+{} = 5
+[default.chains.evm.2]
+ws_endpoints = []
+)",
+                                      id));
+    fake.environment["WAVS_CHAINS__EVM__2__DAILY_BUDGET_WEI"] = "12";
+    const auto loaded = fake.node();
+    EXPECT_TRUE(loaded.ok()) << joined(loaded.errors);
+    EXPECT_EQ(joined(loaded.warnings).find("unknown key"), std::string::npos);
+    const auto chain = [&](const char* text) {
+        return *loaded.config.chains.find(types::ChainKey::parse(text).value())->evm();
+    };
+    EXPECT_TRUE(chain("evm:1").daily_budget_wei == types::parse_amount("100000000000000000000"));
+    EXPECT_TRUE(chain("evm:1").service_budgets_wei.at(types::parse_service_id(id).value()) == 5);
+    EXPECT_TRUE(chain("evm:1").low_balance_wei == types::Amount{7});
+    EXPECT_EQ(chain("evm:1").allowed_handlers.size(), 1U);
+    EXPECT_TRUE(chain("evm:2").daily_budget_wei == types::Amount{12});
+}
+
+TEST(Chains, amounts_and_handlers_that_cannot_be_read_are_named) {
+    auto fake = with_toml(R"([default.chains.evm.1]
+ws_endpoints = []
+daily_budget_wei = "1 ether"
+low_balance_wei = -1
+allowed_handlers = ["0x12"]
+service_budgets_wei = { service = 1 }
+)");
+    const auto errors = joined(fake.node().errors);
+    for (const auto* const part :
+         {"daily_budget_wei: expected an integer, or its digits in double quotes, found \"1 "
+          "ether\"",
+          "low_balance_wei: expected an integer, or its digits in double quotes, found -1",
+          "allowed_handlers", "service_budgets_wei"}) {
+        EXPECT_THAT(errors, HasSubstr(part));
+    }
+}
+
 TEST(Environment, texts_become_the_declared_type) {
     auto fake = with_toml("");
     fake.environment["WAVS_BEARER_TOKEN"] = "12345";

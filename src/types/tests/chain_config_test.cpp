@@ -24,6 +24,24 @@ TEST(AddChainRequest, json_both_ways) {
     EXPECT_EQ(to_json(must(parse_add_chain_request(kCosmos))), kCosmos);
 }
 
+TEST(AddChainRequest, amounts_are_numbers_or_digits_and_written_as_digits) {
+    const std::string id(64, 'a');
+    const auto with = [&](std::string_view budget) {
+        return fmt::format(
+            R"({{"chain":"evm:1","config":{{"type":"evm","chain_id":"1","ws_endpoints":[],"http_endpoint":null,"faucet_endpoint":null,"ws_priority_endpoint_index":null,"daily_budget_wei":{},"service_budgets_wei":{{"{}":"7"}},"low_balance_wei":"100000000000000000000","allowed_handlers":["0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"]}}}})",
+            budget, id);
+    };
+    const auto request = must(parse_add_chain_request(with("5000000000000000000")));
+    EXPECT_TRUE(request.config.evm()->daily_budget_wei == Amount{5'000'000'000'000'000'000ULL});
+    EXPECT_TRUE(request.config.evm()->service_budgets_wei.at(parse_service_id(id).value()) == 7);
+    EXPECT_EQ(to_json(request), with("\"5000000000000000000\""));
+    EXPECT_EQ(must(parse_add_chain_request(to_json(request))), request);
+    for (const auto* const wrong : {"\"0x1\"", "\"\"", "-1", "\"1.5\""}) {
+        EXPECT_FALSE(parse_add_chain_request(with(wrong)).has_value()) << wrong;
+    }
+    EXPECT_FALSE(parse_amount(std::string(39, '9')));
+}
+
 TEST(AddChainRequest, shape_errors) {
     const auto message = [](std::string_view text) {
         const auto error = parse_add_chain_request(text).error();

@@ -17,6 +17,11 @@ namespace wavs::types {
 /// Whether an event carries the time of its block, which is part of the event id.
 enum class BlockTimestamp : std::uint8_t { AsDelivered, Present, Absent };
 
+/// Of the smallest unit of a chain's coin.
+using Amount = unsigned __int128;
+/// Decimal digits only, at most 38.
+std::optional<Amount> parse_amount(std::string_view digits);
+
 struct EvmChainConfig {
     std::vector<std::string> ws_endpoints;
     std::optional<std::string> http_endpoint;
@@ -32,6 +37,13 @@ struct EvmChainConfig {
     std::optional<std::uint64_t> max_gas_per_tx;
     /// Wei.
     std::optional<std::uint64_t> max_fee_per_gas;
+    /// Wei that each service may spend in a day; then those of single services.
+    std::optional<Amount> daily_budget_wei;
+    std::map<ServiceId, Amount> service_budgets_wei;
+    /// Below it the account counts as nearly empty; none = by what its transactions cost.
+    std::optional<Amount> low_balance_wei;
+    /// Handlers that are posted to although they do not name the manifest's manager.
+    std::vector<EvmAddress> allowed_handlers;
     friend bool operator==(const EvmChainConfig&, const EvmChainConfig&) = default;
 
     /// All for calls over HTTP, the first one first.
