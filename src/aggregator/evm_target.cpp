@@ -40,14 +40,14 @@ QuorumCheck to_check(const chain_evm::ValidateOutcome& outcome) {
         return {State::Reached, {}, reached->signatures.reference_block};
     }
     if (const auto* insufficient = std::get_if<chain_evm::InsufficientQuorum>(&outcome)) {
-        return {State::Waiting, insufficient->text};
+        return {State::Waiting, insufficient->text, 0, "InsufficientQuorum"};
     }
     if (const auto* wait = std::get_if<chain_evm::ValidateWait>(&outcome)) {
-        return {State::Waiting, wait->text};
+        return {State::Waiting, wait->text, 0, wait->revert.name};
     }
     const auto& refused = std::get<chain_evm::ValidateRefused>(outcome);
-    return {may_change(refused.revert.revert_class) ? State::Waiting : State::Refused,
-            refused.text};
+    return {may_change(refused.revert.revert_class) ? State::Waiting : State::Refused, refused.text,
+            0, refused.revert.name};
 }
 
 chain_evm::OnSigned on_evm_signed(OnSigned on_signed) {
@@ -68,13 +68,18 @@ Posted mined(chain_evm::Mined done) {
 
 }  // namespace
 
-async::Task<base::Result<QuorumCheck>> EvmTarget::check(
-    types::SubmitAction action, types::Envelope envelope,
-    std::vector<types::QueueSignature> signatures) {
-    WAVS_CO_TRY(auto evm, evm_action(action));
+async::Task<base::Result<QuorumCheck>> EvmTarget::check(CheckRequest request) {
+    WAVS_CO_TRY(auto evm, evm_action(request.action));
     auto managers = chain_.service_managers();
-    WAVS_CO_TRY(auto outcome, co_await managers.validate(evm.address, std::move(envelope),
-                                                         signatures_of(signatures)));
+    if (!handlers_.is_listed(evm.address)) {
+        WAVS_CO_TRY(const auto manager, co_await managers.get_service_manager(evm.address));
+        if (auto refusal = handlers_.refusal(*request.service, evm.address, manager)) {
+            co_return QuorumCheck{QuorumCheck::State::Waiting, std::move(*refusal), 0,
+                                  "handler_not_allowed"};
+        }
+    }
+    WAVS_CO_TRY(auto outcome, co_await managers.validate(evm.address, std::move(request.envelope),
+                                                         signatures_of(request.signatures)));
     co_return to_check(outcome);
 }
 

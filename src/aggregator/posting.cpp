@@ -145,6 +145,16 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(Posting& posting
     co_return co_await attempt_anew(posting);
 }
 
+// By the name the contracts give it: what holds up results shows on the metrics page.
+void Aggregator::count_refusal(const QuorumCheck& check) const {
+    if (check.state != QuorumCheck::State::Reached) {
+        deps_.metrics
+            .counter("wavs_quorum_refusals_total", "Quorum checks that did not pass, by reason",
+                     {{"reason", check.reason.empty() ? "unknown" : check.reason}})
+            .add();
+    }
+}
+
 // True when the event was retracted: then the posting has ended.
 async::Task<base::Result<bool>> Aggregator::retracted(Posting& posting) {
     WAVS_CO_TRY(const bool gone, queues_.is_retracted(*posting.work->input.result));
@@ -165,8 +175,9 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(Posting& po
         co_await tell(posting, target.error().message());
         co_return Step::Again;
     }
-    auto check = co_await target.value()->check(
-        posting.action, posting.work->input.result->submission.envelope, posting.signatures);
+    CheckRequest question{posting.action, posting.work->input.service,
+                          posting.work->input.result->submission.envelope, posting.signatures};
+    auto check = co_await target.value()->check(std::move(question));
     if (!check.has_value()) {
         if (check.error().kind() == base::ErrorKind::Cancelled) {
             co_return std::move(check).error();
@@ -179,6 +190,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(Posting& po
         co_await tell(posting, check.error().message());
         co_return Step::Again;
     }
+    count_refusal(check.value());
     if (check.value().state == QuorumCheck::State::Refused) {
         WAVS_CO_TRY(
             co_await settle(posting, types::ResultState::Failed, std::nullopt, check.value().text));
@@ -247,18 +259,15 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(Posting& po
         }
         telemetry::log_failure(telemetry::Level::Warn, "aggregator", "posting failed, again later",
                                error, {{"event", types::to_string(posting.queue.event_id)}});
+        if (error.code() == base::ErrorCode("tx_reverted")) {
+            co_return co_await refused_by_handler(posting, error.message());
+        }
         co_await tell(posting, error.message());
         co_return Step::Again;
     }
     auto& posted = outcome.value();
     if (posted.state == Posted::State::HandlerRefused) {
-        co_await tell(posting, posted.text);
-        if (++posting.refusals < kMaxRefusals) {
-            co_return Step::Again;
-        }
-        WAVS_CO_TRY(
-            co_await settle(posting, types::ResultState::Superseded, std::nullopt, posted.text));
-        co_return Step::Done;
+        co_return co_await refused_by_handler(posting, std::move(posted.text));
     }
     WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterReceipt);
     posted_.add();
@@ -271,6 +280,18 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(Posting& po
     }
     WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, posted.tx_hash,
                                 std::string(gone ? kRetracted : ""), std::move(posted.settled)));
+    co_return Step::Done;
+}
+
+// Before it was sent or in a block, where each refusal is paid for.
+async::Task<base::Result<Aggregator::Step>> Aggregator::refused_by_handler(Posting& posting,
+                                                                           std::string text) {
+    co_await tell(posting, text);
+    if (++posting.refusals < kMaxRefusals) {
+        co_return Step::Again;
+    }
+    WAVS_CO_TRY(
+        co_await settle(posting, types::ResultState::Superseded, std::nullopt, std::move(text)));
     co_return Step::Done;
 }
 

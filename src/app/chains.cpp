@@ -44,7 +44,8 @@ void Chains::make_locked(const types::ChainKey& key, const types::NamedChainConf
     }
     slot.chain = std::move(made.value());
     if (account_) {
-        slot.target = std::make_shared<aggregator::EvmTarget>(*slot.chain, account_);
+        slot.target =
+            std::make_shared<aggregator::EvmTarget>(*slot.chain, account_, context_.metrics);
     }
 }
 

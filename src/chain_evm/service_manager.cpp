@@ -134,8 +134,12 @@ async::Task<base::Result<std::uint64_t>> ServiceManagerClient::head() {
 async::Task<base::Result<types::EvmAddress>> ServiceManagerClient::look_up_manager(
     types::EvmAddress handler) {
     auto data = co_await read(handler, encode_call(fn::kGetServiceManager));
+    if (!data.has_value() && data.error().kind() == base::ErrorKind::Cancelled) {
+        co_return std::move(data.error());
+    }
     if (!data.has_value()) {
-        co_return prefixed("manager_lookup_failed", kLookup, data.error());
+        // A contract that reverts may stand behind a proxy: it can get the function later.
+        co_return lookup_error(data.error().message());
     }
     if (data.value().empty()) {
         co_return lookup_error(fmt::format("{} has no code, or no getServiceManager()",

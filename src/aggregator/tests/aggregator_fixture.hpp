@@ -59,10 +59,9 @@ public:
 
 class FakeTarget final : public Target {
 public:
-    async::Task<base::Result<QuorumCheck>> check(
-        types::SubmitAction /*action*/, types::Envelope /*envelope*/,
-        std::vector<types::QueueSignature> signatures) override {
-        EXPECT_EQ(signatures.size(), 1U);
+    async::Task<base::Result<QuorumCheck>> check(CheckRequest request) override {
+        EXPECT_EQ(request.signatures.size(), 1U);
+        EXPECT_TRUE(request.service);
         if (on_check) {
             on_check();
         }

@@ -142,6 +142,33 @@ TEST_F(AggregatorTest, a_handler_that_refuses_three_times_ends_it) {
     EXPECT_EQ(target_->posts, 3);
 }
 
+TEST_F(AggregatorTest, what_reverts_in_blocks_is_not_paid_for_more_than_three_times) {
+    const base::Error reverted(base::ErrorKind::Invalid, "tx_reverted",
+                               "EVM client: Transaction Receipt: status 0");
+    target_->outcomes = {reverted, reverted, reverted, reverted};
+    submit(result());
+    for (int i = 0; i < 10; ++i) {
+        target_->on_its_way.clear();
+        pass(std::chrono::seconds(600));
+    }
+    EXPECT_EQ(target_->posts, 3);
+    EXPECT_EQ(stored().state, types::ResultState::Superseded);
+    EXPECT_THAT(components_.callbacks, ElementsAre(HasSubstr("Transaction Receipt")));
+}
+
+TEST_F(AggregatorTest, what_the_chain_says_to_the_signatures_is_counted_by_name) {
+    target_->checks = {
+        {QuorumCheck::State::Waiting, "Insufficient Quorum: x", 0, "InsufficientQuorum"},
+        {QuorumCheck::State::Waiting, "Service manager validate(): 0x01", 0, ""}};
+    submit(result());
+    pass(std::chrono::seconds(5));
+    pass(std::chrono::seconds(10));
+    EXPECT_EQ(stored().state, types::ResultState::Burned);
+    const auto page = metrics_.render();
+    EXPECT_THAT(page, HasSubstr(R"(wavs_quorum_refusals_total{reason="InsufficientQuorum"} 1)"));
+    EXPECT_THAT(page, HasSubstr(R"(wavs_quorum_refusals_total{reason="unknown"} 1)"));
+}
+
 TEST_F(AggregatorTest, a_refused_set_is_given_up_with_the_reason) {
     target_->checks = {
         {QuorumCheck::State::Refused, "Service manager validate(): InvalidSignatureOrder"}};

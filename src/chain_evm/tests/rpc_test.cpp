@@ -186,6 +186,10 @@ TEST_F(RpcTest, a_manager_that_is_not_there_is_a_lookup_error) {
     EXPECT_TRUE(validate().error().message().starts_with(prefix));
     node_.result("eth_call", quoted(encode_arguments({AbiValue::uint(0)})));
     EXPECT_NE(validate().error().message().find("zero address"), std::string::npos);
+    // A contract without the function may get it: nothing is given up for that.
+    node_.error("eth_call", R"({"code":3,"message":"execution reverted","data":"0x"})");
+    EXPECT_TRUE(validate().error().message().starts_with(prefix));
+    EXPECT_EQ(validate().error().kind(), base::ErrorKind::Unavailable);
 }
 
 TEST_F(RpcTest, reference_blocks_at_the_edges) {

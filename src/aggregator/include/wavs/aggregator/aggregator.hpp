@@ -131,6 +131,8 @@ private:
     async::Task<base::Result<Step>> send(Posting& posting, std::shared_ptr<Target> target,
                                          std::uint32_t reference_block);
     async::Task<base::Result<Step>> take_outcome(Posting& posting, base::Result<Posted> outcome);
+    async::Task<base::Result<Step>> refused_by_handler(Posting& posting, std::string text);
+    void count_refusal(const QuorumCheck& check) const;
     OnSigned on_signed(const Posting& posting) const;
     async::Task<base::Result<void>> settle(Posting& posting, types::ResultState state,
                                            std::optional<types::TxHash> hash, std::string reason,

@@ -4,7 +4,7 @@
 #include "wavs/async/task.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/aggregator_action.hpp"
-#include "wavs/types/records.hpp"
+#include "wavs/types/pipeline.hpp"
 
 #include <functional>
 #include <memory>
@@ -26,6 +26,15 @@ struct QuorumCheck {
     std::string text = {};
     /// The block whose weights counted, when reached: the transaction names the same.
     std::uint32_t reference_block = 0;
+    /// One word for the metric, such as the name of the revert; empty when reached.
+    std::string reason = {};
+};
+
+struct CheckRequest {
+    types::SubmitAction action;
+    types::RegisteredServicePtr service;
+    types::Envelope envelope;
+    std::vector<types::QueueSignature> signatures;
 };
 
 /// How posting ended when it did not fail.
@@ -62,9 +71,8 @@ struct PostRequest {
 class Target {
 public:
     virtual ~Target() = default;
-    virtual async::Task<base::Result<QuorumCheck>> check(
-        types::SubmitAction action, types::Envelope envelope,
-        std::vector<types::QueueSignature> signatures) = 0;
+    /// Waits, too, for a handler that the operator does not allow.
+    virtual async::Task<base::Result<QuorumCheck>> check(CheckRequest request) = 0;
     /// Ends when the transaction is in a block, or the handler is known to refuse. Code
     /// `tx_max_gas` when it costs more than `max_gas`.
     virtual async::Task<base::Result<Posted>> post(PostRequest request) = 0;
