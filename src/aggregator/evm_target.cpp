@@ -95,6 +95,7 @@ async::Task<base::Result<Posted>> EvmTarget::post(PostRequest request) {
         transaction.gas_price = static_cast<chain_evm::Wei>(*evm.gas_price);
     }
     transaction.max_gas = request.max_gas;
+    transaction.payer = request.service;
     transaction.reference = std::move(request.reference);
     transaction.on_signed = on_evm_signed(std::move(request.on_signed));
     auto done = co_await account->send(std::move(transaction));

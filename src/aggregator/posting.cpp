@@ -213,6 +213,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::send(Posting& posting,
     }
     PostRequest request;
     request.action = posting.action;
+    request.service = posting.work->input.service->id;
     request.envelope = posting.work->input.result->submission.envelope;
     request.signatures = posting.signatures;
     request.reference_block = reference_block;
@@ -257,12 +258,10 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(Posting& po
                                         std::move(text)));
             co_return Step::Done;
         }
-        telemetry::log_failure(telemetry::Level::Warn, "aggregator", "posting failed, again later",
-                               error, {{"event", types::to_string(posting.queue.event_id)}});
         if (error.code() == base::ErrorCode("tx_reverted")) {
             co_return co_await refused_by_handler(posting, error.message());
         }
-        co_await tell(posting, error.message());
+        co_await tell(posting, error);
         co_return Step::Again;
     }
     auto& posted = outcome.value();
@@ -333,7 +332,21 @@ async::Task<void> Aggregator::tell(Posting& posting, std::string text) {
     telemetry::log_warn("aggregator", "not posted yet: " + text,
                         {{"event", types::to_string(posting.queue.event_id)}});
     posting.told = text;
+    posting.told_code.reset();
     co_await call_back(posting, std::move(text));
+}
+
+async::Task<void> Aggregator::tell(Posting& posting, const base::Error& error) {
+    // How much of a budget is used changes with every other result.
+    const bool numbers_change = error.code() == base::ErrorCode("tx_over_budget");
+    if (posting.told == error.message() || (numbers_change && posting.told_code == error.code())) {
+        co_return;
+    }
+    telemetry::log_failure(telemetry::Level::Warn, "aggregator", "posting failed, again later",
+                           error, {{"event", types::to_string(posting.queue.event_id)}});
+    posting.told = error.message();
+    posting.told_code = error.code();
+    co_await call_back(posting, error.message());
 }
 
 async::Task<void> Aggregator::call_back(const Posting& posting, SubmitResult result) {

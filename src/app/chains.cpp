@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chains.hpp"
 
-#include "wavs/async/task_group.hpp"
 #include "wavs/telemetry/log.hpp"
 
 namespace wavs::app {
 namespace {
 
 constexpr std::size_t kEventCapacity = 10'000;
+
+// A chain that does not answer shows in its health.
+async::Task<void> look_at_balance(chain_evm::EvmChain& chain,
+                                  std::shared_ptr<const crypto::SecretKey> account) {
+    auto transactions = co_await chain.transactions(std::move(account));
+    auto looked = transactions.has_value() ? co_await transactions.value()->look_at_balance()
+                                           : base::Result<void>(transactions.error());
+    if (!looked.has_value() && looked.error().kind() != base::ErrorKind::Cancelled) {
+        telemetry::log_debug("app", "the balance of the account was not read",
+                             {{"chain", chain.key().str()}, {"error", looked.error().full_text()}});
+    }
+}
 
 base::Error not_configured(const types::ChainKey& key) {
     return {base::ErrorKind::Invalid, "chain_not_configured",
@@ -128,7 +139,7 @@ async::Task<base::Result<std::shared_ptr<aggregator::Target>>> Chains::target(
                               "Signing: no credential for transactions on EVM chains",
                               "set aggregator_evm_credential");
     }
-    co_return target;
+    co_return std::shared_ptr<aggregator::Target>(target);
 }
 
 async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
@@ -153,6 +164,34 @@ async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
     WAVS_CO_TRY(auto uri, co_await managers.get_service_uri(evm_manager->address,
                                                             chain_evm::BlockRef::at(block)));
     co_return dispatcher::ServiceUri{std::move(uri), block};
+}
+
+std::map<types::ChainKey, std::vector<std::string>> Chains::warnings() const {
+    std::map<types::ChainKey, std::vector<std::string>> out;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, chain] : chains_) {
+        if (!chain.chain) {
+            continue;
+        }
+        auto texts = chain.chain->warnings();
+        if (chain.target) {
+            auto more = chain.target->warnings();
+            texts.insert(texts.end(), more.begin(), more.end());
+        }
+        if (!texts.empty()) {
+            out.emplace(key, std::move(texts));
+        }
+    }
+    return out;
+}
+
+void Chains::look_at_balances(async::TaskGroup& tasks) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, chain] : chains_) {
+        if (chain.target) {
+            tasks.spawn("balance/" + key.str(), look_at_balance(*chain.chain, account_));
+        }
+    }
 }
 
 async::Task<std::map<types::ChainKey, chain_evm::ChainHealth>> Chains::health() {

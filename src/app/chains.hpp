@@ -3,6 +3,7 @@
 
 #include "wavs/aggregator/evm_target.hpp"
 #include "wavs/async/supervisor.hpp"
+#include "wavs/async/task_group.hpp"
 #include "wavs/chain_evm/evm_chain.hpp"
 #include "wavs/dispatcher/ports.hpp"
 #include "wavs/storage/store.hpp"
@@ -35,12 +36,16 @@ public:
         types::SubmitAction action);
     async::Task<base::Result<dispatcher::ServiceUri>> service_uri(types::ServiceManager manager);
     async::Task<std::map<types::ChainKey, chain_evm::ChainHealth>> health();
+    /// What keeps results from being posted, or soon will, and is the operator's to settle.
+    std::map<types::ChainKey, std::vector<std::string>> warnings() const;
+    /// One task per chain that has the account open and its balance read; ends with the read.
+    void look_at_balances(async::TaskGroup& tasks);
 
 private:
     struct Chain {
         std::unique_ptr<chain_evm::ChainEvents> events;
         std::unique_ptr<chain_evm::EvmChain> chain;
-        std::shared_ptr<aggregator::Target> target;
+        std::shared_ptr<aggregator::EvmTarget> target;
         std::optional<base::Error> error;
     };
     void make_locked(const types::ChainKey& key, const types::NamedChainConfig& config);

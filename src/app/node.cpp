@@ -19,6 +19,7 @@
 namespace wavs::app {
 namespace {
 
+constexpr auto kBalanceEvery = std::chrono::minutes(1);
 constexpr auto kDiskCheckEvery = std::chrono::seconds(2);
 constexpr std::size_t kBatchCapacity = 10'000;
 
@@ -95,6 +96,7 @@ struct Node::Impl {
     async::Task<base::Result<void>> check_chains();
     async::Task<void> log_unhealthy_chains();
     async::Task<base::Result<void>> watch_disk();
+    async::Task<base::Result<void>> watch_balances();
     async::Task<base::Result<void>> forget_signed();
     void start_tasks();
     async::Task<void> stop();
@@ -264,6 +266,13 @@ async::Task<base::Result<void>> Node::Impl::watch_disk() {
     }
 }
 
+async::Task<base::Result<void>> Node::Impl::watch_balances() {
+    while (true) {
+        chains->look_at_balances(background);
+        WAVS_CO_TRY(co_await timers.sleep_for(kBalanceEvery));
+    }
+}
+
 async::Task<base::Result<void>> Node::Impl::forget_signed() {
     const auto age =
         std::chrono::duration_cast<std::chrono::seconds>(config.storage.ledger_retention);
@@ -282,6 +291,8 @@ void Node::Impl::start_tasks() {
                    [this] { return services->run_uri_checks(); });
     supervisor.run("submission/retention", async::make_strand(runtime.io()),
                    [this] { return forget_signed(); });
+    supervisor.run("chains/balances", async::make_strand(runtime.io()),
+                   [this] { return watch_balances(); });
     supervisor.run("aggregator/clean_up", async::make_strand(runtime.io()),
                    [this] { return aggregator->run_clean_up(); });
 }

@@ -49,6 +49,9 @@ async::Task<base::Result<http::HealthStatus>> NodeApi::health() {
             out.failing_endpoints.push_back({endpoint, error});
         }
     }
+    for (auto& [chain, warnings] : deps_.chains.warnings()) {
+        status.chains[chain].warnings = std::move(warnings);
+    }
     status.timestamp = deps_.clock.wall_now();
     co_return status;
 }

@@ -64,6 +64,33 @@ std::shared_ptr<TxManager> EvmChain::find_account(const types::EvmAddress& addre
     return found == accounts_.end() ? nullptr : found->second;
 }
 
+base::Result<std::shared_ptr<Spending>> EvmChain::spending() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (spending_) {
+            return spending_;
+        }
+    }
+    SpendingLimits limits{config().daily_budget_wei, config().service_budgets_wei};
+    auto made = std::make_shared<Spending>(key_, std::move(limits), *context_.store,
+                                           context_.dial.clock, context_.metrics);
+    WAVS_TRY(made->open());
+    const std::lock_guard lock(mutex_);
+    spending_ = std::move(made);
+    return spending_;
+}
+
+std::vector<std::string> EvmChain::warnings() const {
+    const std::lock_guard lock(mutex_);
+    auto out = spending_ ? spending_->warnings() : std::vector<std::string>();
+    for (const auto& [address, account] : accounts_) {
+        if (auto warning = account->balance_warning()) {
+            out.push_back(std::move(*warning));
+        }
+    }
+    return out;
+}
+
 async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
     std::shared_ptr<const crypto::SecretKey> account) {
     const auto address = crypto::address_of(crypto::public_key_of(*account));
@@ -90,9 +117,12 @@ async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
                               "correct the endpoint or the chain id");
     }
     TxManager::Options options;
+    WAVS_CO_TRY(options.spending, spending());
     options.chain = key_;
     options.chain_id = id.value();
     options.max_gas_per_tx = config().max_gas_per_tx;
+    options.low_balance = config().low_balance_wei;
+    options.metrics = context_.metrics;
     if (config().max_fee_per_gas) {
         options.max_fee_per_gas = Wei{*config().max_fee_per_gas};
     }

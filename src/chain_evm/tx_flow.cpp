@@ -46,6 +46,7 @@ async::Task<base::Result<Mined>> TxManager::Impl::conclude(const Sending& sendin
     }
     Mined out;
     journal.erase(out.settled, sending.tx.nonce);
+    spend(sending, receipt, out.settled);
     if (!receipt.success) {
         // Whoever tries again needs a new transaction.
         WAVS_CO_TRY(co_await journal.commit(std::move(out.settled)));
@@ -195,6 +196,9 @@ async::Task<base::Result<void>> TxManager::Impl::replace(const OnSigned& on_sign
     auto tx = sending.tx;
     tx.fee = replacement_fee(tx.fee, now);
     WAVS_CO_TRY(check_fee(tx.fee));
+    if (sending.share) {
+        WAVS_CO_TRY(sending.share->raise(price_of(tx)));
+    }
     // Also when it is refused: the next replacement must offer more than this one.
     sending.tx = tx;
     sending.attempts.push_back(sign(tx, *key));

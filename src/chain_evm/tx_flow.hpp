@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "balance_watch.hpp"
 #include "shared_read.hpp"
 #include "tx_journal.hpp"
 #include "wavs/async/one_shot.hpp"
@@ -34,6 +35,8 @@ struct Outgoing {
     Transaction tx;
     base::Bytes reference;
     OnSigned on_signed;
+    std::optional<types::ServiceId> payer;
+    std::shared_ptr<Spending::Reservation> share;
     /// It only fills a gap between nonces.
     bool filler = false;
     /// Under the manager's mutex.
@@ -48,6 +51,8 @@ using OutgoingPtr = std::shared_ptr<Outgoing>;
 
 /// Most that a unit of gas can cost.
 Wei price_of(const Fee& fee);
+/// Most that a transaction can cost.
+Wei price_of(const Transaction& tx);
 
 enum class Delivery : std::uint8_t { Taken, NonceUsed, Refused, Unknown };
 struct Delivered {
@@ -67,6 +72,7 @@ struct TxManager::Impl {
     async::Timers& timers;
     base::Clock& clock;
     TxJournal journal;
+    BalanceWatch balance;
     SharedRead<Market> market;
     SharedRead<std::uint64_t> mined;
     /// Held from choosing nonces until the chain's node has answered.
@@ -131,6 +137,8 @@ struct TxManager::Impl {
     base::Result<Fee> fee(const TxRequest& request, const Market& now) const;
     Fee capped(Fee fee, Wei base_fee) const;
     base::Result<void> check_fee(const Fee& fee) const;
+    base::Result<void> reserve(Outgoing& item);
+    void spend(const Sending& sending, const Receipt& receipt, storage::Batch& changes) const;
 
     // tx_place.cpp: until the chain's node has it.
     async::Task<base::Result<SendingPtr>> place(OutgoingPtr mine);

@@ -23,6 +23,7 @@ base::Result<std::vector<SendingPtr>> TxJournal::load() const {
         sending->reference = std::move(record.reference);
         sending->filler = sending->reference.empty();
         sending->signed_at = record.signed_at;
+        sending->payer = record.payer;
         if (!sending->attempts.empty()) {
             out.push_back(std::move(sending));
         }
@@ -31,7 +32,7 @@ base::Result<std::vector<SendingPtr>> TxJournal::load() const {
 }
 
 void TxJournal::put(storage::Batch& batch, const Sending& sending) const {
-    types::TransactionRecord record{sending.reference, {}, sending.signed_at};
+    types::TransactionRecord record{sending.reference, {}, sending.signed_at, sending.payer};
     for (const auto& attempt : sending.attempts) {
         record.attempts.push_back(attempt.raw);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/chain_evm/spending.hpp"
 #include "wavs/chain_evm/transaction.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/records.hpp"
@@ -18,6 +19,9 @@ struct Sending {
     std::vector<SignedTransaction> attempts;
     base::Bytes reference;
     types::Timestamp signed_at;
+    std::optional<types::ServiceId> payer;
+    /// Its share of the payer's budget; none without a payer.
+    std::shared_ptr<Spending::Reservation> share;
     /// The chain's node has the last attempt, as far as we know.
     bool delivered = false;
     /// It only uses up a nonce, so nobody will ask for it.

@@ -42,6 +42,12 @@ Wei price_of(const Fee& fee) {
     return legacy != nullptr ? legacy->gas_price : std::get<Eip1559Fee>(fee).max_fee;
 }
 
+Wei price_of(const Transaction& tx) {
+    const auto price = price_of(tx.fee);
+    // A component may name any price: what does not fit is more than anybody has.
+    return price > ~Wei{0} / std::max<Wei>(tx.gas_limit, 1) ? ~Wei{0} : price * tx.gas_limit;
+}
+
 Fee choose_fee(const FeeHistory& history, Wei latest_base_fee) {
     std::vector<Wei> rewards;
     std::copy_if(history.rewards.begin(), history.rewards.end(), std::back_inserter(rewards),
@@ -76,6 +82,7 @@ TxManager::Impl::Impl(Options manager_options, RpcClient rpc,
       timers(t),
       clock(c),
       journal(store, options.chain, address),
+      balance(options.chain, address, options.low_balance, options.metrics),
       market(clock, kReadHolds),
       mined(clock, options.poll_interval / 2),
       nonce_lock(strand) {}
@@ -192,6 +199,23 @@ base::Result<void> TxManager::Impl::check_fee(const Fee& fee) const {
     return base::ok();
 }
 
+base::Result<void> TxManager::Impl::reserve(Outgoing& item) {
+    balance.note_cost(price_of(item.tx));
+    if (options.spending && item.payer) {
+        WAVS_TRY(item.share, options.spending->reserve(*item.payer, price_of(item.tx)));
+    }
+    return base::ok();
+}
+
+// A node that does not tell the price took no more than was offered.
+void TxManager::Impl::spend(const Sending& sending, const Receipt& receipt,
+                            storage::Batch& changes) const {
+    if (sending.share) {
+        const auto price = receipt.effective_gas_price.value_or(price_of(sending.tx.fee));
+        sending.share->spend(price * receipt.gas_used, address, sending.tx.nonce, changes);
+    }
+}
+
 async::Task<base::Result<void>> TxManager::Impl::take_over() {
     WAVS_CO_TRY(const auto recorded, journal.load());
     if (recorded.empty()) {
@@ -208,6 +232,9 @@ async::Task<base::Result<void>> TxManager::Impl::take_over() {
         }
         if (!in_a_block) {
             again.push_back(sending);
+        }
+        if (options.spending && sending->payer) {
+            sending->share = options.spending->take_over(*sending->payer, price_of(sending->tx));
         }
         const std::lock_guard lock(mutex);
         add_locked(sending);
@@ -269,6 +296,8 @@ async::Task<base::Result<Mined>> TxManager::Impl::send(TxRequest request) {
     WAVS_CO_TRY(item->tx.fee, fee(request, now));
     item->reference = std::move(request.reference);
     item->on_signed = request.on_signed;
+    item->payer = request.payer;
+    WAVS_CO_TRY(reserve(*item));
     WAVS_CO_TRY(auto sending, co_await place(std::move(item)));
     co_return co_await follow(std::move(request.on_signed), std::move(sending));
 }
@@ -319,6 +348,15 @@ async::Task<base::Result<std::optional<Mined>>> TxManager::resume(base::Bytes re
     }
     co_return done;
 }
+
+async::Task<base::Result<void>> TxManager::look_at_balance() {
+    auto impl = impl_;
+    WAVS_CO_TRY(const auto balance, co_await impl->client.balance(impl->address));
+    impl->balance.note_balance(balance);
+    co_return base::ok();
+}
+
+std::optional<std::string> TxManager::balance_warning() const { return impl_->balance.warning(); }
 
 void TxManager::on_head() {
     impl_->market.forget();

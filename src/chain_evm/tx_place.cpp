@@ -23,9 +23,11 @@ bool is_known_already(std::string_view text) {
            mentions(text, "already imported") || mentions(text, "already exists");
 }
 
-base::Error send_error(std::string_view reason) {
+bool lacks_funds(std::string_view text) { return mentions(text, "insufficient funds"); }
+
+base::Error send_error(std::string_view reason, std::string remedy = {}) {
     return {base::ErrorKind::Unavailable, "tx_send_failed",
-            fmt::format("Send Transaction Error: {}", reason)};
+            fmt::format("Send Transaction Error: {}", reason), std::move(remedy)};
 }
 
 // Whoever leads a batch may be stopped in the middle of it. The others must not wait for an answer
@@ -135,6 +137,8 @@ async::Task<base::Result<void>> TxManager::Impl::record(const std::vector<Outgoi
         sending->reference = item->reference;
         sending->signed_at = clock.wall_now();
         sending->filler = item->filler;
+        sending->payer = item->payer;
+        sending->share = item->share;
         journal.put(changes, *sending);
         if (item->on_signed) {
             changes.append(item->on_signed(sending->attempts.back()));
@@ -186,6 +190,9 @@ void TxManager::Impl::conclude_try(Outgoing& item, const Delivered& delivered) {
         }
         item.sending.reset();
         item.failure = send_error(delivered.error->message());
+        if (lacks_funds(delivered.error->message())) {
+            item.failure = send_error(delivered.error->message(), balance.remedy());
+        }
         item.may_retry = true;
     }
     item.done = true;
@@ -235,6 +242,9 @@ async::Task<Delivered> TxManager::Impl::judge(types::Bytes32 hash,
     const auto& text = error.message();
     if (is_known_already(text)) {
         co_return Delivered();
+    }
+    if (lacks_funds(text)) {
+        balance.note_refused();
     }
     if (!mentions(text, "nonce") && !mentions(text, "replacement transaction under")) {
         co_return Delivered{Delivery::Refused, error};

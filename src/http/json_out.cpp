@@ -61,6 +61,17 @@ void write_failing(Writer& json, const HealthStatus& health) {
     json.end_object();
 }
 
+void write_warnings(Writer& json, const HealthStatus& health) {
+    json.key("warnings");
+    json.begin_object();
+    for (const auto& [chain, state] : health.chains) {
+        if (!state.warnings.empty()) {
+            text_list(json, chain.str(), state.warnings);
+        }
+    }
+    json.end_object();
+}
+
 void write_subscription(Writer& json, const Subscription& subscription) {
     const auto* logs = std::get_if<LogsSubscription>(&subscription);
     if (logs == nullptr) {
@@ -186,8 +197,10 @@ std::string to_json(const HealthStatus& health) {
     json.key("chains");
     json.begin_object();
     bool failing = false;
+    bool warned = false;
     for (const auto& [chain, state] : health.chains) {
         failing = failing || !state.failing_endpoints.empty();
+        warned = warned || !state.warnings.empty();
         json.key(chain.str());
         if (!state.error.has_value()) {
             json.string("healthy");
@@ -203,6 +216,9 @@ std::string to_json(const HealthStatus& health) {
     json.end_object();
     if (failing) {
         write_failing(json, health);
+    }
+    if (warned) {
+        write_warnings(json, health);
     }
     json.end_object();
     return out;

@@ -13,7 +13,7 @@ std::string_view to_string(Keyspace keyspace) {
         "meta",         "services", "manifests",       "signers",     "chains",    "key_value",
         "counters",     "events",   "results",         "queues",      "ledger",    "cursors",
         "coverage",     "timers",   "pending_updates", "event_index", "event_ids", "result_ids",
-        "transactions", "work",     "event_blocks"};
+        "transactions", "work",     "event_blocks",    "spending"};
     return kNames.at(static_cast<std::size_t>(keyspace));
 }
 

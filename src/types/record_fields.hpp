@@ -154,9 +154,23 @@ template <typename A, Is<TimerRecord> T>
 void fields(A& ar, T& v) {
     ar(v.service_id, v.due, v.submits, v.ended);
 }
+/// As older builds wrote it.
+struct TransactionForm1 {
+    base::Bytes reference;
+    std::vector<base::Bytes> attempts;
+    Timestamp signed_at;
+};
 template <typename A, Is<TransactionRecord> T>
 void fields(A& ar, T& v) {
+    ar(v.reference, v.attempts, v.signed_at, v.payer);
+}
+template <typename A, Is<TransactionForm1> T>
+void fields(A& ar, T& v) {
     ar(v.reference, v.attempts, v.signed_at);
+}
+template <typename A, Is<SpendingRecord> T>
+void fields(A& ar, T& v) {
+    ar(v.cost);
 }
 
 /// First and last stored number of each enum.

@@ -31,20 +31,20 @@ void append_be(Bytes& out, std::uint64_t value, int size) {
 }
 
 template <typename Record>
-Bytes encode_record(const Record& record) {
+Bytes encode_record(const Record& record, std::uint8_t form = kRecordVersion) {
     Packer out;
-    out.encoder.byte(kRecordVersion);
+    out.encoder.byte(form);
     out(record);
     return std::move(out.encoder).take();
 }
 
 template <typename Record>
-Result<Record> decode_record(ByteView data) {
-    if (!data.empty() && data[0] != kRecordVersion) {
+Result<Record> decode_record(ByteView data, std::uint8_t form = kRecordVersion) {
+    if (!data.empty() && data[0] != form) {
         return Error(ErrorKind::Unsupported, "record_version",
                      fmt::format("stored record of version {}, this node reads version {}: needs "
                                  "a newer node",
-                                 data[0], kRecordVersion),
+                                 data[0], form),
                      "use the build that wrote it");
     }
     Unpacker in(data);
@@ -211,13 +211,47 @@ Bytes transaction_key(const ChainKey& chain, const EvmAddress& account, std::uin
     return out;
 }
 
+Bytes spending_prefix(const ChainKey& chain) {
+    Bytes out;
+    append_be(out, chain.str().size(), 1);
+    base::append(out, base::as_bytes(chain.str()));
+    return out;
+}
+
+Bytes spending_key(const ChainKey& chain, std::uint32_t day, const ServiceId& service,
+                   const EvmAddress& account, std::uint64_t nonce) {
+    Bytes out = spending_prefix(chain);
+    append_be(out, day, 4);
+    base::append(out, service.view());
+    base::append(out, account.view());
+    append_be(out, nonce, 8);
+    return out;
+}
+
+Result<SpendingPlace> parse_spending_key(const ChainKey& chain, ByteView key) {
+    constexpr std::size_t kAfterPrefix = 4 + ServiceId::size() + EvmAddress::size() + 8;
+    const auto prefix = spending_prefix(chain).size();
+    if (key.size() != prefix + kAfterPrefix) {
+        return Error(ErrorKind::Invalid, "record_corrupt",
+                     fmt::format("a key of {} bytes under what was spent", key.size()),
+                     "restore the data directory");
+    }
+    SpendingPlace out;
+    for (const auto byte : key.subspan(prefix, 4)) {
+        out.day = out.day << 8 | byte;
+    }
+    out.service = ServiceId::from(key.subspan(prefix + 4).first<ServiceId::size()>());
+    return out;
+}
+
 Bytes encode(const EventRecord& record) { return encode_record(record); }
 Bytes encode(const ResultRecord& record) { return encode_record(record); }
 Bytes encode(const QueueRecord& record) { return encode_record(record); }
 Bytes encode(const QueueEnvelope& record) { return encode_record(record); }
 Bytes encode(const QueueSignature& record) { return encode_record(record); }
 Bytes encode(const TimerRecord& record) { return encode_record(record); }
-Bytes encode(const TransactionRecord& record) { return encode_record(record); }
+Bytes encode(const TransactionRecord& record) { return encode_record(record, kTransactionForm); }
+Bytes encode(const SpendingRecord& record) { return encode_record(record); }
 Bytes encode(const TriggerAction& action) { return encode_record(action); }
 Bytes encode(const Submission& submission) { return encode_record(submission); }
 
@@ -234,7 +268,15 @@ Result<QueueSignature> decode_queue_signature(ByteView data) {
 }
 Result<TimerRecord> decode_timer_record(ByteView data) { return decode_record<TimerRecord>(data); }
 Result<TransactionRecord> decode_transaction_record(ByteView data) {
-    return decode_record<TransactionRecord>(data);
+    if (!data.empty() && data[0] == kRecordVersion) {
+        WAVS_TRY(auto older, decode_record<TransactionForm1>(data));
+        return TransactionRecord{std::move(older.reference), std::move(older.attempts),
+                                 older.signed_at, std::nullopt};
+    }
+    return decode_record<TransactionRecord>(data, kTransactionForm);
+}
+Result<SpendingRecord> decode_spending_record(ByteView data) {
+    return decode_record<SpendingRecord>(data);
 }
 Result<TriggerAction> decode_trigger_action(ByteView data) {
     return decode_record<TriggerAction>(data);

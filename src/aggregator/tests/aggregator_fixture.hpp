@@ -75,6 +75,7 @@ public:
     async::Task<base::Result<Posted>> post(PostRequest request) override {
         ++posts;
         max_gas = request.max_gas;
+        payer = request.service;
         if (refusal) {
             co_return *refusal;
         }
@@ -120,6 +121,7 @@ public:
     std::deque<base::Result<Posted>> outcomes;
     std::optional<base::Error> refusal;
     std::optional<std::uint64_t> max_gas;
+    std::optional<types::ServiceId> payer;
     bool in_block = false;
     int posts = 0;
     int resumes = 0;

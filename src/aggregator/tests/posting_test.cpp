@@ -156,6 +156,23 @@ TEST_F(AggregatorTest, what_reverts_in_blocks_is_not_paid_for_more_than_three_ti
     EXPECT_THAT(components_.callbacks, ElementsAre(HasSubstr("Transaction Receipt")));
 }
 
+TEST_F(AggregatorTest, a_budget_that_is_used_up_is_told_once_and_the_result_waits) {
+    target_->refusal =
+        base::Error(base::ErrorKind::Denied, "tx_over_budget", "EVM client: daily budget: 5 spent");
+    submit(result());
+    target_->refusal =
+        base::Error(base::ErrorKind::Denied, "tx_over_budget", "EVM client: daily budget: 6 spent");
+    pass(std::chrono::seconds(5));
+    pass(std::chrono::seconds(10));
+    EXPECT_EQ(target_->posts, 3);
+    EXPECT_EQ(target_->payer, service_->id);
+    EXPECT_THAT(components_.callbacks, ElementsAre("EVM client: daily budget: 5 spent"));
+    EXPECT_EQ(log_.count("posting failed"), 1U);
+    target_->refusal.reset();
+    pass(std::chrono::seconds(20));
+    EXPECT_EQ(stored().state, types::ResultState::Burned);
+}
+
 TEST_F(AggregatorTest, what_the_chain_says_to_the_signatures_is_counted_by_name) {
     target_->checks = {
         {QuorumCheck::State::Waiting, "Insufficient Quorum: x", 0, "InsufficientQuorum"},

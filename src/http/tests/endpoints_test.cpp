@@ -46,6 +46,11 @@ TEST_F(EndpointsTest, health) {
     expect_json("/health",
                 R"({"timestamp":1767225600,"chains":{"evm:31337":"healthy"},)"
                 R"("endpoints":{"evm:31337":[{"endpoint":"ws://a:1","error":"gone"}]}})");
+    clock_.advance(std::chrono::seconds(3));
+    node_.health_status.chains[chain("evm:31337")].failing_endpoints.clear();
+    node_.health_status.chains[chain("evm:31337")].warnings = {"account 0x1 has 0 wei"};
+    expect_json("/health", R"({"timestamp":1767225600,"chains":{"evm:31337":"healthy"},)"
+                           R"("warnings":{"evm:31337":["account 0x1 has 0 wei"]}})");
 }
 
 TEST_F(EndpointsTest, config_and_info) {

@@ -169,7 +169,9 @@ public:
                 {submit_action()},
                 {{ResultState::Superseded, maybe([&] { return tx_hash(); }), text()}}};
     }
-    TransactionRecord transaction_record() { return {bytes(), {bytes(), bytes()}, time()}; }
+    TransactionRecord transaction_record() {
+        return {bytes(), {bytes(), bytes()}, time(), maybe([&] { return fixed<ServiceId>(); })};
+    }
 
 private:
     std::string letters() {

@@ -69,7 +69,35 @@ TEST(Records, round_trip) {
         EXPECT_EQ(must(decode_timer_record(encode(timer))), timer);
         const auto transaction = values.transaction_record();
         EXPECT_EQ(must(decode_transaction_record(encode(transaction))), transaction);
+        const SpendingRecord spent{static_cast<unsigned __int128>(seed) << 90 | seed};
+        EXPECT_EQ(must(decode_spending_record(encode(spent))), spent);
     }
+}
+
+TEST(Records, a_transaction_of_the_form_without_a_payer_is_read) {
+    auto record = RandomValues(3).transaction_record();
+    record.payer.reset();
+    auto data = encode(record);
+    ASSERT_EQ(data[0], 2);
+    data[0] = 1;
+    data.pop_back();
+    EXPECT_EQ(must(decode_transaction_record(data)), record);
+    data[0] = 3;
+    EXPECT_EQ(decode_transaction_record(data).error().message(),
+              "stored record of version 3, this node reads version 2: needs a newer node");
+}
+
+TEST(Records, the_key_of_what_was_spent_reads_back) {
+    const auto chain = ChainKey::parse("evm:1").value();
+    ServiceId service;
+    service.array()[0] = 9;
+    const auto key = spending_key(chain, 20'779, service, EvmAddress(), 7);
+    const auto place = must(parse_spending_key(chain, key));
+    EXPECT_EQ(place.day, 20'779U);
+    EXPECT_EQ(place.service, service);
+    EXPECT_LT(spending_key(chain, 255, service, EvmAddress(), 7),
+              spending_key(chain, 256, ServiceId(), EvmAddress(), 0));
+    EXPECT_FALSE(parse_spending_key(chain, base::ByteView(key).first(key.size() - 1)).has_value());
 }
 
 TEST(Records, json_of_random_submissions_reads_back) {

@@ -82,6 +82,8 @@ private:
         unsigned refusals = 0;
         // The text the component was told last; the same text is not told twice.
         std::string told = {};
+        /// The code of an error whose numbers change from try to try.
+        std::optional<base::ErrorCode> told_code = {};
     };
     enum class Step { Again, Done };
     /// Outlives a task that is destroyed late.
@@ -138,6 +140,7 @@ private:
                                            std::optional<types::TxHash> hash, std::string reason,
                                            storage::Batch batch = {});
     async::Task<void> tell(Posting& posting, std::string text);
+    async::Task<void> tell(Posting& posting, const base::Error& error);
     async::Task<void> call_back(const Posting& posting, SubmitResult result);
     bool expired(const Posting& posting) const;
 

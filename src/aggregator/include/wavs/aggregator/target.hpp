@@ -57,6 +57,8 @@ using OnSigned = std::function<storage::Batch(const types::TxHash&)>;
 
 struct PostRequest {
     types::SubmitAction action;
+    /// Who pays, by its budget.
+    types::ServiceId service;
     types::Envelope envelope;
     std::vector<types::QueueSignature> signatures;
     std::uint32_t reference_block = 0;

@@ -60,8 +60,11 @@ public:
     const base::Clock& clock() const { return context_.dial.clock; }
 
     async::Task<ChainHealth> health(HealthLimits limits = {});
+    /// What keeps transactions from leaving, or soon will, and is the operator's to settle.
+    std::vector<std::string> warnings() const;
 
 private:
+    base::Result<std::shared_ptr<Spending>> spending();
     std::shared_ptr<TxManager> find_account(const types::EvmAddress& address);
     EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainContext context,
              std::shared_ptr<RpcPool> pool);
@@ -76,7 +79,9 @@ private:
     std::shared_ptr<LogWindow> window_;
     std::unique_ptr<WsSubscriber> subscriber_;
     async::Mutex opening_;
-    std::mutex mutex_;
+    /// Made with the first account.
+    std::shared_ptr<Spending> spending_;
+    mutable std::mutex mutex_;
     std::map<types::EvmAddress, std::shared_ptr<TxManager>> accounts_;
 };
 

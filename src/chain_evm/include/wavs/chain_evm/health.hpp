@@ -15,7 +15,7 @@ namespace wavs::chain_evm {
 
 struct ChainHealth {
     bool healthy = false;
-    /// Of an unhealthy chain: the text of docs/protocol/05-evm.md 7, beginning with "[chain] ".
+    /// Of an unhealthy chain: the text of docs/protocol/05-evm.md 8, beginning with "[chain] ".
     std::string error;
     /// Endpoints (scheme, host, port) that failed, also of a healthy chain.
     std::map<std::string, std::string> endpoints;

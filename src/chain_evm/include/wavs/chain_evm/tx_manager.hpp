@@ -4,6 +4,7 @@
 #include "wavs/async/mutex.hpp"
 #include "wavs/async/timers.hpp"
 #include "wavs/chain_evm/rpc_client.hpp"
+#include "wavs/chain_evm/spending.hpp"
 #include "wavs/chain_evm/transaction.hpp"
 #include "wavs/storage/store.hpp"
 
@@ -32,6 +33,8 @@ struct TxRequest {
     /// a time, also across restarts. Empty: nobody will ask for it again.
     base::Bytes reference;
     OnSigned on_signed;
+    /// The service whose budget it counts against.
+    std::optional<types::ServiceId> payer;
 };
 
 /// A transaction that is in a block and succeeded.
@@ -54,9 +57,10 @@ Fee bump_fee(const Fee& fee);
 /// this process's own: two managers for one account disturb each other.
 /// Every message starts with "EVM client: ". Codes: `tx_estimate_failed` (Invalid; Unavailable when
 /// the contract's reason may pass), `tx_max_gas` (the request's own bound), `tx_max_gas_per_tx`,
-/// `tx_block_gas`, `tx_max_fee`, `tx_not_a_contract`, `tx_send_failed` (the node refused),
-/// `tx_reverted`, `tx_nonce_taken` (a transaction that is not ours was mined with this nonce: look
-/// whether the work is done, then send anew), `tx_stuck` (it is still on its way: `resume()` it).
+/// `tx_block_gas`, `tx_max_fee`, `tx_over_budget`, `tx_not_a_contract`, `tx_send_failed` (the node
+/// refused), `tx_reverted`, `tx_nonce_taken` (a transaction that is not ours was mined with this
+/// nonce: look whether the work is done, then send anew), `tx_stuck` (it is still on its way:
+/// `resume()` it).
 class TxManager {
 public:
     struct Options {
@@ -68,6 +72,11 @@ public:
         base::Duration poll_interval = std::chrono::seconds(1);
         unsigned max_bumps = 3;
         unsigned max_send_tries = 4;
+        /// Shared by the accounts of a chain; without it nothing is counted.
+        std::shared_ptr<Spending> spending;
+        /// Below it the account is nearly empty; none: by what its transactions may cost.
+        std::optional<Wei> low_balance;
+        telemetry::Metrics* metrics = nullptr;
     };
     TxManager(Options options, RpcClient client, std::shared_ptr<const crypto::SecretKey> key,
               storage::Store& store, async::Executor executor, async::Timers& timers,
@@ -91,6 +100,10 @@ public:
 
     /// A new block was seen: look for receipts now instead of at the next poll.
     void on_head();
+    /// Asks the chain what the account has, and says when that is too little or enough again.
+    async::Task<base::Result<void>> look_at_balance();
+    /// Of an account that is nearly empty: which, and what to do; else none.
+    std::optional<std::string> balance_warning() const;
     /// Recorded transactions without a known end.
     std::size_t in_flight() const;
 

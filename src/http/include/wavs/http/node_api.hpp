@@ -31,6 +31,8 @@ struct ChainHealth {
     std::optional<std::string> error;
     /// Endpoints that do not answer although the chain as a whole is healthy.
     std::vector<EndpointFailure> failing_endpoints;
+    /// What keeps results of a healthy chain from being posted, or soon will, with its remedy.
+    std::vector<std::string> warnings;
     friend bool operator==(const ChainHealth&, const ChainHealth&) = default;
 };
 struct HealthStatus {

@@ -160,7 +160,15 @@ struct TransactionRecord {
     /// As sent, oldest first: each one replaces the one before.
     std::vector<base::Bytes> attempts;
     Timestamp signed_at;
+    /// Whose budget it counts against; none for what no service asked for.
+    std::optional<ServiceId> payer;
     friend bool operator==(const TransactionRecord&, const TransactionRecord&) = default;
+};
+
+/// What a transaction in a block has cost. Key: chain, day, service, account, nonce.
+struct SpendingRecord {
+    unsigned __int128 cost = 0;
+    friend bool operator==(const SpendingRecord&, const SpendingRecord&) = default;
 };
 
 /// No node forgets sooner what it signed, whatever it is told.
@@ -194,9 +202,21 @@ bool is_open(ResultState state);
 base::Bytes transaction_prefix(const ChainKey& chain, const EvmAddress& account);
 base::Bytes transaction_key(const ChainKey& chain, const EvmAddress& account, std::uint64_t nonce);
 
+/// Days since 1970, UTC.
+base::Bytes spending_prefix(const ChainKey& chain);
+base::Bytes spending_key(const ChainKey& chain, std::uint32_t day, const ServiceId& service,
+                         const EvmAddress& account, std::uint64_t nonce);
+struct SpendingPlace {
+    std::uint32_t day = 0;
+    ServiceId service;
+};
+base::Result<SpendingPlace> parse_spending_key(const ChainKey& chain, base::ByteView key);
+
 /// The first byte is the version of the record's form. Decoding survives any bytes; errors:
 /// `record_version` (Unsupported, names both versions), `record_corrupt`.
 inline constexpr std::uint8_t kRecordVersion = 1;
+/// Of a transaction; form 1 had no payer.
+inline constexpr std::uint8_t kTransactionForm = 2;
 base::Bytes encode(const EventRecord& record);
 base::Bytes encode(const ResultRecord& record);
 base::Bytes encode(const QueueRecord& record);
@@ -204,6 +224,7 @@ base::Bytes encode(const QueueEnvelope& record);
 base::Bytes encode(const QueueSignature& record);
 base::Bytes encode(const TimerRecord& record);
 base::Bytes encode(const TransactionRecord& record);
+base::Bytes encode(const SpendingRecord& record);
 base::Bytes encode(const TriggerAction& action);
 base::Bytes encode(const Submission& submission);
 base::Result<EventRecord> decode_event_record(base::ByteView data);
@@ -213,6 +234,7 @@ base::Result<QueueEnvelope> decode_queue_envelope(base::ByteView data);
 base::Result<QueueSignature> decode_queue_signature(base::ByteView data);
 base::Result<TimerRecord> decode_timer_record(base::ByteView data);
 base::Result<TransactionRecord> decode_transaction_record(base::ByteView data);
+base::Result<SpendingRecord> decode_spending_record(base::ByteView data);
 base::Result<TriggerAction> decode_trigger_action(base::ByteView data);
 base::Result<Submission> decode_submission(base::ByteView data);
 
