@@ -123,6 +123,7 @@ async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
     options.max_gas_per_tx = config().max_gas_per_tx;
     options.low_balance = config().low_balance_wei;
     options.metrics = context_.metrics;
+    options.receipt_timeout = context_.receipt_timeout;
     if (config().max_fee_per_gas) {
         options.max_fee_per_gas = Wei{*config().max_fee_per_gas};
     }

@@ -126,9 +126,10 @@ void Posting::restart() {
     types::EvmChainConfig config;
     config.http_endpoint = proxy_server_->url();
     const types::NamedChainConfig named{"31337", config};
-    const chain_evm::ChainContext context{pipeline_.io(), {timers_, clock_, resolver_, {}, {}},
-                                          pipeline_http_, random_,
-                                          nullptr,        store_.get()};
+    const chain_evm::ChainContext context{pipeline_.io(),  {timers_, clock_, resolver_, {}, {}},
+                                          pipeline_http_,  random_,
+                                          nullptr,         store_.get(),
+                                          receipt_timeout_};
     chain_ = chain_evm::EvmChain::make(cli::Devnet::chain(), named, context, *events_).value();
     target_ = std::make_shared<aggregator::EvmTarget>(*chain_, wallet_);
     aggregator::AggregatorDeps deps{

@@ -69,6 +69,8 @@ protected:
     /// What the chain has of transactions to the handler.
     Sent sent_to_handler();
 
+    /// For the chain that `restart()` makes.
+    base::Duration receipt_timeout_ = std::chrono::seconds(120);
     class Components;
     crypto::Keyring signers_ =
         crypto::Keyring::from_mnemonic(cli::node_mnemonic(0).value()).value();

@@ -24,6 +24,8 @@ struct ChainContext {
     telemetry::Metrics* metrics = nullptr;
     /// For the records of transactions; without it nothing can be sent.
     storage::Store* store = nullptr;
+    /// After it a transaction that is in no block is sent again or replaced.
+    base::Duration receipt_timeout = std::chrono::seconds(120);
 };
 
 /// One configured EVM chain: its client, its subscriber, its accounts. Owned by the composition
