@@ -167,6 +167,7 @@ protected:
             ADD_FAILURE() << report
                           << fmt::format("{}\n{}\n", fmt::join(wrong.missing, "\n"),
                                          fmt::join(wrong.wrong, "\n"))
+                          << whereabouts() << "\n"
                           << fmt::format("again: WAVS_SEED={} ctest --preset check -R {}", seed,
                                          "random_faults_lose_and_repeat_nothing");
             return false;

@@ -2,6 +2,7 @@
 #include "fault_world.hpp"
 
 #include "wavs/types/event_id.hpp"
+#include "wavs/types/json.hpp"
 
 #include <algorithm>
 
@@ -294,6 +295,28 @@ void FaultWorld::reorg(const Step& step) {
     }
     auto rpc = devnet_->anvil().rpc();
     must(rpc.raw("anvil_reorg", fmt::format("[{},[{}]]", blocks, moved)));
+    offer_queued_again();
+}
+
+// A transaction that came while anvil had no block for the nonce before stays queued in its pool
+// for ever. Every other chain takes it when that nonce is used.
+void FaultWorld::offer_queued_again() {
+    auto rpc = devnet_->anvil().rpc();
+    const auto pool = must(rpc.raw("txpool_content", "[]"));
+    const auto document = types::json::Document::parse(std::string_view(pool)).value();
+    std::map<std::uint64_t, std::string> raw_by_nonce;
+    for (const auto& account : document.root().find("queued")->members()) {
+        for (const auto& transaction : account.value.members()) {
+            const auto hash = fmt::format("[{}]", transaction.value.find("hash")->source());
+            const auto nonce = chain_evm::parse_decimal(transaction.name.text()).value();
+            raw_by_nonce[nonce] = must(rpc.raw("eth_getRawTransactionByHash", hash));
+            must(rpc.raw("anvil_dropTransaction", hash));
+        }
+    }
+    // Only the node's account has transactions of its own time.
+    for (const auto& [nonce, raw] : raw_by_nonce) {
+        must(rpc.raw("eth_sendRawTransaction", fmt::format("[{}]", raw)));
+    }
 }
 
 // Between two blocks of the new branch the node must not see a chain without what it posted: the
