@@ -135,6 +135,14 @@ async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
     co_return accounts_.emplace(address, std::move(made)).first->second;
 }
 
+void EvmChain::on_reorganisation() {
+    managers_.on_head();
+    const std::lock_guard lock(mutex_);
+    for (const auto& [address, manager] : accounts_) {
+        manager->on_reorganisation();
+    }
+}
+
 void EvmChain::on_head() {
     managers_.on_head();
     const std::lock_guard lock(mutex_);

@@ -130,6 +130,7 @@ async::Task<base::Result<void>> TxManager::Impl::wait_for_block() {
 }
 
 async::Task<base::Result<void>> TxManager::Impl::redeliver(Sending& sending) {
+    sending.delivered_in = reorganisations.load();
     auto again = co_await client.send_raw(sending.attempts.back().raw);
     const auto outcome = co_await judge(sending.attempts.back().hash, std::move(again));
     sending.delivered = outcome.outcome == Delivery::Taken;
@@ -255,6 +256,10 @@ async::Task<base::Result<Mined>> TxManager::Impl::follow(OnSigned on_signed, Sen
     std::optional<base::SteadyTime> used_since;
     unsigned rounds = 0;
     while (true) {
+        if (sending->delivered_in != reorganisations.load()) {
+            // The pools may have lost it with the blocks: the same bytes again cost nothing.
+            sending->delivered = false;
+        }
         const auto count = co_await mined_count();
         if (count.has_value() && count.value() > sending->tx.nonce) {
             auto receipt = co_await find_receipt(*sending);

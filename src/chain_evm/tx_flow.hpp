@@ -8,6 +8,7 @@
 #include "wavs/base/fault.hpp"
 #include "wavs/chain_evm/tx_manager.hpp"
 
+#include <atomic>
 #include <deque>
 #include <map>
 
@@ -75,6 +76,8 @@ struct TxManager::Impl {
     BalanceWatch balance;
     SharedRead<Market> market;
     SharedRead<std::uint64_t> mined;
+    /// How often the chain replaced blocks.
+    std::atomic<std::uint64_t> reorganisations{0};
     /// Held from choosing nonces until the chain's node has answered.
     async::Mutex nonce_lock;
 

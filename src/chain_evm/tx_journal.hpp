@@ -24,6 +24,8 @@ struct Sending {
     std::shared_ptr<Spending::Reservation> share;
     /// The chain's node has the last attempt, as far as we know.
     bool delivered = false;
+    /// The reorganisations that were known of when it was last delivered.
+    std::uint64_t delivered_in = 0;
     /// It only uses up a nonce, so nobody will ask for it.
     bool filler = false;
     /// A call waits for its end. Under the manager's mutex.

@@ -358,6 +358,11 @@ async::Task<base::Result<void>> TxManager::look_at_balance() {
 
 std::optional<std::string> TxManager::balance_warning() const { return impl_->balance.warning(); }
 
+void TxManager::on_reorganisation() {
+    ++impl_->reorganisations;
+    on_head();
+}
+
 void TxManager::on_head() {
     impl_->market.forget();
     impl_->mined.forget();

@@ -217,6 +217,7 @@ async::Task<std::vector<Delivered>> TxManager::Impl::deliver_all(std::vector<Sen
     }
     std::vector<base::Bytes> raws;
     for (const auto& sending : sendings) {
+        sending->delivered_in = reorganisations.load();
         raws.push_back(sending->attempts.back().raw);
     }
     auto answers = co_await client.send_raw_in_order(std::move(raws));

@@ -101,6 +101,7 @@ async::Task<base::Result<chain_evm::BlockHeader>> EvmSource::compare_with_chain(
 
 async::Task<base::Result<void>> EvmSource::retract(Fork fork, chain_evm::BlockHeader latest) {
     reorgs_.add();
+    chain_.on_reorganisation();
     telemetry::log(
         fork.none_left ? telemetry::Level::Error : telemetry::Level::Warn, "triggers",
         fork.none_left ? "the chain replaced all blocks that are known of it; what it "

@@ -67,6 +67,21 @@ TEST_F(TxStuck, given_up_it_is_picked_up_again_and_not_made_dearer_for_ever) {
     EXPECT_EQ(pool_.size(), 0U);
 }
 
+TEST_F(TxStuck, what_a_reorganisation_took_from_the_pool_is_sent_again) {
+    start(named(1));
+    run_with_time([this] { return pool_.size() == 1; });
+    const auto sent = node_.count("eth_sendRawTransaction");
+    const auto raw = pool_.begin()->second;
+    pool_.clear();
+    manager_->on_reorganisation();
+    const auto since = clock_.steady_now();
+    run_with_time([this] { return pool_.size() == 1; });
+    EXPECT_LT(clock_.steady_now() - since, seconds(5));
+    EXPECT_EQ(node_.count("eth_sendRawTransaction"), sent + 1);
+    EXPECT_EQ(pool_.begin()->second.first, raw.first);
+    EXPECT_TRUE(replaced_.empty());
+}
+
 TEST_F(TxStuck, a_replacement_offers_what_the_chain_asks_now) {
     start(named(1));
     run_until([this] { return pool_.size() == 1; });

@@ -59,6 +59,8 @@ public:
         std::shared_ptr<const crypto::SecretKey> account);
     /// A block was seen: the accounts look for their receipts, and what was read before is old.
     void on_head();
+    /// The chain replaced blocks.
+    void on_reorganisation();
     const base::Clock& clock() const { return context_.dial.clock; }
 
     async::Task<ChainHealth> health(HealthLimits limits = {});

@@ -100,6 +100,8 @@ public:
 
     /// A new block was seen: look for receipts now instead of at the next poll.
     void on_head();
+    /// The chain replaced blocks: what is on its way is sent again, for the pools may have lost it.
+    void on_reorganisation();
     /// Asks the chain what the account has, and says when that is too little or enough again.
     async::Task<base::Result<void>> look_at_balance();
     /// Of an account that is nearly empty: which, and what to do; else none.
