@@ -11,7 +11,7 @@ const sourceDir = join(root, 'src');
 const artifactDir = join(root, 'artifacts');
 
 /** The deployable contracts, `src/<Name>.sol` each. */
-export const CONTRACTS = ['PoaServiceManager', 'ServiceHandler', 'Trigger'];
+export const CONTRACTS = ['PoaServiceManager', 'RelayHandler', 'ServiceHandler', 'Trigger'];
 
 // No metadata at all: its hash covers comments and paths, and would change the bytecode without changing the code.
 // Paris: the oldest target in wide use, so that chains without newer opcodes can run the same bytes.
