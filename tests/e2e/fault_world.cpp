@@ -2,7 +2,6 @@
 #include "fault_world.hpp"
 
 #include "wavs/types/event_id.hpp"
-#include "wavs/types/json.hpp"
 
 #include <algorithm>
 
@@ -294,34 +293,23 @@ void FaultWorld::reorg(const Step& step) {
         moved += fmt::format("{}[{},{}]", moved.empty() ? "" : ",", one.raw, one.at);
     }
     auto rpc = devnet_->anvil().rpc();
+    quieten();
     must(rpc.raw("anvil_reorg", fmt::format("[{},[{}]]", blocks, moved)));
-    offer_queued_again();
+    for (auto& proxy : proxies_) {
+        proxy->clear();
+    }
 }
 
-// A transaction that came while anvil had no block for the nonce before stays queued in its pool
-// for ever. Every other chain takes it when that nonce is used.
-void FaultWorld::offer_queued_again() {
-    auto rpc = devnet_->anvil().rpc();
-    const auto pool = must(rpc.raw("txpool_content", "[]"));
-    const auto document = types::json::Document::parse(std::string_view(pool)).value();
-    std::map<std::uint64_t, std::string> raw_by_nonce;
-    for (const auto& account : document.root().find("queued")->members()) {
-        for (const auto& transaction : account.value.members()) {
-            const auto hash = fmt::format("[{}]", transaction.value.find("hash")->source());
-            const auto nonce = chain_evm::parse_decimal(transaction.name.text()).value();
-            raw_by_nonce[nonce] = must(rpc.raw("eth_getRawTransactionByHash", hash));
-            must(rpc.raw("anvil_dropTransaction", hash));
-        }
+// While anvil replaces blocks it must not be asked anything: it may stop answering for good, and a
+// transaction that comes then stays queued for ever, with every later one of its account.
+void FaultWorld::quieten() {
+    for (auto& proxy : proxies_) {
+        proxy->set({.silent = true});
     }
-    // Only the node's account has transactions of its own time.
-    for (const auto& [nonce, raw] : raw_by_nonce) {
-        // The node may have done so at the same moment.
-        const auto offered = run(rpc.raw("eth_sendRawTransaction", fmt::format("[{}]", raw)));
-        if (!offered.has_value() &&
-            offered.error().message().find("already imported") == std::string::npos) {
-            throw std::runtime_error(offered.error().full_text());
-        }
-    }
+    wait_until("the chain has answered everything", [&] {
+        return std::all_of(proxies_.begin(), proxies_.end(),
+                           [](const auto& proxy) { return proxy->in_flight() == 0; });
+    });
 }
 
 // Between two blocks of the new branch the node must not see a chain without what it posted: the

@@ -51,7 +51,7 @@ private:
     void isolate();
     void restart_chain();
     void reorg(const Step& step);
-    void offer_queued_again();
+    void quieten();
     void revert(const Step& step);
     /// An event in a block and its result in the next one.
     void make_result();

@@ -130,7 +130,9 @@ struct FaultProxy::Impl {
         }
         auto verdict = rpc.on_request(request.body(), head);
         if (verdict.kind == Verdict::Kind::Forward) {
+            ++in_flight;
             auto answer = co_await ask(target_port, std::move(verdict.text));
+            --in_flight;
             response.result(answer ? answer->result() : http::status::bad_gateway);
             response.body() = answer ? std::move(answer->body()) : std::string();
         } else if (verdict.kind == Verdict::Kind::Answer) {
@@ -173,6 +175,7 @@ struct FaultProxy::Impl {
     std::uint16_t port;
     RpcFaults rpc;
     Gate gate;
+    std::size_t in_flight = 0;
     std::vector<std::weak_ptr<ByteRelay>> relays;
     std::vector<std::weak_ptr<WsLink>> links;
     async::TaskGroup group;
@@ -195,6 +198,10 @@ Faults FaultProxy::faults() const {
 
 FaultCounts FaultProxy::counts() const {
     return impl_->on_thread([this] { return impl_->rpc.counts; });
+}
+
+std::size_t FaultProxy::in_flight() const {
+    return impl_->on_thread([this] { return impl_->in_flight; });
 }
 
 void FaultProxy::drop_connections() {

@@ -10,6 +10,8 @@
 
 #include <gmock/gmock.h>
 
+#include <csignal>
+
 namespace wavs::chain_evm {
 namespace {
 
@@ -161,6 +163,17 @@ TEST_F(FaultProxyTest, without_a_fault_everything_passes) {
     ASSERT_EQ(sent.size(), 2U);
     EXPECT_EQ(sent[1].error().code(), base::ErrorCode("rpc_error"));
     EXPECT_EQ(lost_, 0U);
+}
+
+TEST_F(FaultProxyTest, what_the_node_has_not_answered_is_in_flight) {
+    EXPECT_EQ(proxy_->in_flight(), 0U);
+    anvil_->child->signal(SIGSTOP);
+    bool done = false;
+    group_.spawn("call", store_call(over_http(), done));
+    run_until([this] { return proxy_->in_flight() == 1; });
+    anvil_->child->signal(SIGCONT);
+    run_until([&done] { return done; });
+    EXPECT_EQ(proxy_->in_flight(), 0U);
 }
 
 TEST_F(FaultProxyTest, refused_connections_end_at_once_and_open_ones_stay) {

@@ -78,6 +78,8 @@ public:
     void set(const Faults& faults);
     Faults faults() const;
     FaultCounts counts() const;
+    /// Requests over HTTP that the node has not answered yet.
+    std::size_t in_flight() const;
 
     /// Resets all connections.
     void drop_connections();
