@@ -20,19 +20,24 @@ protected:
             tools_, {.program = cli::find_anvil({WAVS_SOURCE_DIR, WAVS_SOURCE_DIR, ""}, {}).value(),
                      .log_file = folder_ / "second.log",
                      .args = {"--chain-id", "31338"}}));
-        start({.node_config = fmt::format("[wavs.chains.evm.31338]\nhttp_endpoint = \"{}\"\n"
-                                          "ws_endpoints = [\"{}\"]\n",
-                                          second_->http_url(), second_->ws_url())});
-        const auto wallet = crypto::SecretKey::from_hex(cli::node_wallet(0)).value();
-        must(second_->set_balance(crypto::address_of(crypto::public_key_of(wallet)),
-                                  chain_evm::Wei{1'000'000'000'000'000'000ULL}));
         on_second_.manager = deploy(*second_, cli::deploy_manager_data(owner(), {}));
         on_second_.handler = deploy(*second_, cli::deploy_handler_data(on_second_.manager));
         on_second_.trigger = deploy(*second_, cli::deploy_trigger_data());
+        // Its manager is that of the second chain, whichever chain the service is from.
+        start({.node_config = fmt::format(
+                   "[wavs.chains.evm.31338]\nhttp_endpoint = \"{}\"\nws_endpoints = [\"{}\"]\n"
+                   "allowed_handlers = [\"{}\"]\n",
+                   second_->http_url(), second_->ws_url(), types::to_string(on_second_.handler))});
+        const auto wallet = crypto::SecretKey::from_hex(cli::node_wallet(0)).value();
+        must(second_->set_balance(crypto::address_of(crypto::public_key_of(wallet)),
+                                  chain_evm::Wei{1'000'000'000'000'000'000ULL}));
     }
     static const types::ChainKey& first_chain() { return cli::Devnet::chain(); }
     static types::ChainKey second_chain() { return types::ChainKey::parse("evm:31338").value(); }
-    types::EvmAddress owner() const { return devnet_->owner(); }
+    /// The first account that every local chain starts with.
+    static types::EvmAddress owner() {
+        return types::parse_evm_address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266").value();
+    }
 
     types::EvmAddress deploy(cli::Anvil& chain, base::Result<base::Bytes> code) {
         const auto receipt =
