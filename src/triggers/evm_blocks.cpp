@@ -10,10 +10,6 @@ namespace {
 
 // A long range goes in pieces of so many, each with the positions behind it.
 constexpr std::size_t kEventsPerPiece = 256;
-// So many pieces are handed over before one has to be in the journal: the queue to the dispatcher
-// is one of batches, whatever they hold.
-constexpr std::size_t kPiecesOnTheirWay = 16;
-constexpr auto kLook = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -109,27 +105,10 @@ async::Task<base::Result<void>> EvmSource::send_blocks() {
     if (!unsent_blocks_) {
         co_return base::ok();
     }
-    if (pieces_ == kPiecesOnTheirWay) {
-        WAVS_CO_TRY(co_await wait_journaled(*last_piece_));
-        pieces_ = 0;
-    }
     auto batch = *unsent_blocks_;
     WAVS_CO_TRY(co_await batches_.send(std::move(batch)));
-    ++pieces_;
-    last_piece_ = std::move(unsent_blocks_->positions.back());
     unsent_blocks_.reset();
     co_return base::ok();
-}
-
-// Nothing but the next piece changes a position of the last one.
-async::Task<base::Result<void>> EvmSource::wait_journaled(types::SourcePosition position) {
-    while (true) {
-        WAVS_CO_TRY(const auto stored, store_.get(storage::Keyspace::Coverage, position.key));
-        if (stored.value_or(base::Bytes()) == position.value) {
-            co_return base::ok();
-        }
-        WAVS_CO_TRY(co_await timers_.sleep_for(kLook));
-    }
 }
 
 // On a chain without logs to be read nothing else tells what was missed while the link was down.

@@ -66,6 +66,27 @@ TEST_F(AsyncTest, channel_waits_when_full_and_keeps_order) {
     EXPECT_GE(channel.stats().full_count.load(), 1U);
 }
 
+struct Crate {
+    std::size_t bottles = 0;
+};
+std::size_t queue_weight(const Crate& crate) { return crate.bottles; }
+
+TEST_F(AsyncTest, channel_counts_the_places_that_items_say_they_take) {
+    Channel<Crate> crates(context_.get_executor(), "crates", 10, WhenFull::Reject);
+    EXPECT_TRUE(crates.try_send({9}).has_value());
+    EXPECT_TRUE(crates.try_send({6}).has_value()) << "a place was left";
+    EXPECT_EQ(crates.try_send({1}).error().kind(), base::ErrorKind::Overloaded);
+    EXPECT_EQ(crates.stats().depth.load(), 15U);
+    EXPECT_EQ(crates.size(), 2U);
+    EXPECT_EQ(crates.try_receive()->bottles, 9U);
+    EXPECT_TRUE(crates.try_send({1}).has_value());
+    EXPECT_EQ(crates.stats().depth.load(), 7U);
+    Channel<Crate> latest(context_.get_executor(), "latest", 2, WhenFull::DropOldest);
+    EXPECT_TRUE(latest.try_send({3}).has_value());
+    EXPECT_TRUE(latest.try_send({1}).has_value());
+    EXPECT_EQ(latest.stats().depth.load(), 1U) << "the crate of three went";
+}
+
 TEST_F(AsyncTest, channel_close_loses_no_item) {
     Channel<int> channel(context_.get_executor(), "q", 10);
     std::vector<bool> sent;

@@ -159,7 +159,7 @@ protected:
     CountedTimers counted_{timers_};
     telemetry::Metrics metrics_;
     storage::MemoryStore store_;
-    TriggerBatches batches_{context_.get_executor(), "triggers", 4};
+    TriggerBatches batches_{context_.get_executor(), "triggers", 1'000};
     std::unique_ptr<CronSource> source_;
     std::unique_ptr<async::TaskGroup> tasks_;
     int failures_ = 0;

@@ -13,7 +13,9 @@ namespace wavs::async {
 
 /// A bounded, named, metered queue between tasks of any threads. Items leave in the order they
 /// came. After `close()` senders get Cancelled, receivers drain what is there and then get
-/// Cancelled: no item is lost on stop. Owned by the composition root; must outlive its users.
+/// Cancelled: no item is lost on stop. An item takes one place, or `queue_weight(item)` places when
+/// there is such a function beside its type: the queue is full when its places are taken, and the
+/// last item in may take more than are left. Owned by the composition root; must outlive its users.
 template <typename T>
 class Channel {
 public:
@@ -101,12 +103,20 @@ public:
 private:
     using Waiters = std::deque<OneShot<bool>>;
 
+    static std::size_t weight_of(const T& item) {
+        if constexpr (requires { queue_weight(item); }) {
+            return queue_weight(item);
+        } else {
+            return 1;
+        }
+    }
+
     // Empty optional: the queue is full and the policy is not to drop.
     std::optional<base::Result<void>> push_locked(T& item) {
         if (closed_) {
             return base::Result<void>(cancelled_error("send to queue " + stats_->name));
         }
-        if (items_.size() >= stats_->capacity) {
+        if (weight_ >= stats_->capacity) {
             stats_->full_count.fetch_add(1, std::memory_order_relaxed);
             if (stats_->policy == WhenFull::Reject) {
                 return base::Result<void>(full_error_locked());
@@ -114,12 +124,14 @@ private:
             if (stats_->policy == WhenFull::Wait) {
                 return std::nullopt;
             }
+            weight_ -= weight_of(items_.front());
             items_.pop_front();
             stats_->dropped.fetch_add(1, std::memory_order_relaxed);
         }
+        weight_ += weight_of(item);
         items_.push_back(std::move(item));
         stats_->sent.fetch_add(1, std::memory_order_relaxed);
-        stats_->depth.store(items_.size(), std::memory_order_relaxed);
+        stats_->depth.store(weight_, std::memory_order_relaxed);
         wake_locked(receivers_);
         return base::Result<void>(base::ok());
     }
@@ -127,7 +139,8 @@ private:
     T pop_locked() {
         T item = std::move(items_.front());
         items_.pop_front();
-        stats_->depth.store(items_.size(), std::memory_order_relaxed);
+        weight_ -= weight_of(item);
+        stats_->depth.store(weight_, std::memory_order_relaxed);
         wake_locked(senders_);
         return item;
     }
@@ -165,6 +178,7 @@ private:
     std::shared_ptr<QueueStats> stats_;
     mutable std::mutex mutex_;
     std::deque<T> items_;
+    std::size_t weight_ = 0;
     Waiters senders_;
     Waiters receivers_;
     bool closed_ = false;

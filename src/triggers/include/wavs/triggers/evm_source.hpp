@@ -94,7 +94,6 @@ private:
     async::Task<base::Result<void>> deliver_blocks_before(types::ServiceUriChange change);
     async::Task<base::Result<void>> read_announcements(EvmWatch::Unread unread);
     async::Task<base::Result<void>> send_blocks();
-    async::Task<base::Result<void>> wait_journaled(types::SourcePosition position);
     void take_blocks(std::uint64_t height, const BlockWatch::Limit& limit);
     async::Task<base::Result<void>> apply_timestamp_rule(chain_evm::EvmLog& log);
     types::SourcePosition position_locked() const;
@@ -118,14 +117,11 @@ private:
 
     // These only `run()` touches: what it was handling when it failed, which comes again; the
     // filter of the link that is up, none while it is broken; block intervals that are being handed
-    // over, how many pieces of them are on their way at most, and a position of the last; and the
-    // head at which announcements were last asked for on their account; which blocks of the link
-    // are still to be asked for, and what was handed over of them.
+    // over, and the head at which announcements were last asked for on their account; which blocks
+    // of the link are still to be asked for, and what was handed over of them.
     std::optional<chain_evm::ChainEvent> current_;
     std::optional<chain_evm::LogFilter> subscribed_;
     std::optional<types::TriggerBatch> unsent_blocks_;
-    std::size_t pieces_ = 0;
-    std::optional<types::SourcePosition> last_piece_;
     std::uint64_t asked_at_ = 0;
     LiveCheck live_check_;
     chain_evm::LogWindow delivered_{65'536};

@@ -5,6 +5,7 @@
 #include "wavs/types/manifest.hpp"
 #include "wavs/types/records.hpp"
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -95,6 +96,11 @@ struct TriggerBatch {
     std::vector<ServiceUriChange> changes;
     std::vector<SourcePosition> positions;
 };
+
+/// The places a batch takes in a queue: one for each event, for it may have hundreds.
+inline std::size_t queue_weight(const TriggerBatch& batch) {
+    return std::max<std::size_t>(batch.events.size(), 1);
+}
 
 /// One accepted event on its way through engine and signer, with the revision it runs under.
 struct EventJob {
