@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/triggers/block_watch.hpp"
 
-#include "wavs/base/hex.hpp"
-#include "wavs/hash/hash.hpp"
 #include "wavs/telemetry/log.hpp"
-#include "wavs/types/codec.hpp"
 
 #include <algorithm>
 #include <tuple>
 
 namespace wavs::triggers {
 namespace {
-
-constexpr std::uint8_t kVersion = 1;
 
 types::Bytes32 digest_of(const types::BlockIntervalTrigger& trigger) {
     types::Encoder out;
@@ -21,10 +16,7 @@ types::Bytes32 digest_of(const types::BlockIntervalTrigger& trigger) {
         out.byte(bound ? 1 : 0);
         out.number(bound.value_or(0));
     }
-    const auto hash = hash::sha256(std::move(out).take());
-    types::Bytes32 digest;
-    std::copy(hash.begin(), hash.end(), digest.array().begin());
-    return digest;
+    return SchedulePositions::digest_of(std::move(out));
 }
 
 /// The first height above `done`; the grid begins at the start, or at 0, which itself is none.
@@ -49,28 +41,6 @@ std::string BlockWatch::key_prefix(const types::ChainKey& chain) {
     return "blocks/" + chain.str() + "/";
 }
 
-base::Result<void> BlockWatch::restore(const storage::Entry& position) {
-    const auto expected = key_prefix(chain_);
-    types::Decoder key(position.key);
-    const auto prefix = key.fixed(expected.size());
-    const auto service = types::read_fixed<types::ServiceId>(key);
-    auto workflow = types::WorkflowId::parse(base::as_text(key.fixed(key.left())));
-    types::Decoder in(position.value);
-    const auto version = in.byte();
-    Position out;
-    out.trigger = types::read_fixed<types::Bytes32>(in);
-    out.done = in.number();
-    if (version != kVersion || !in.at_end() || key.failed() || !workflow.has_value() ||
-        base::as_text(prefix) != expected) {
-        return types::unreadable_record(
-            "block_record",
-            fmt::format("the position of a block interval (key {})", base::hex(position.key)),
-            version, kVersion);
-    }
-    restored_[{service, std::move(workflow.value())}] = out;
-    return base::ok();
-}
-
 bool BlockWatch::needs_head(std::span<const TriggerIndex::BlockTarget> targets) const {
     return std::any_of(targets.begin(), targets.end(), [this](const auto& target) {
         if (moment_on(*target.service, chain_)) {
@@ -81,8 +51,7 @@ bool BlockWatch::needs_head(std::span<const TriggerIndex::BlockTarget> targets) 
         if (entry != entries_.end() && entry->second.trigger == target.trigger) {
             return entry->second.pending;
         }
-        const auto stored = restored_.find(workflow);
-        return stored == restored_.end() || stored->second.trigger != digest_of(target.trigger);
+        return !positions_.restored(workflow, digest_of(target.trigger));
     });
 }
 
@@ -109,10 +78,7 @@ void BlockWatch::set_targets(std::span<const TriggerIndex::BlockTarget> targets,
     while (at != entries_.end()) {
         at = forget(at);
     }
-    for (const auto& [workflow, position] : restored_) {
-        unstored_.insert(workflow);
-    }
-    restored_.clear();
+    positions_.drop_restored();
 }
 
 void BlockWatch::start_pending(std::uint64_t head) {
@@ -129,10 +95,8 @@ void BlockWatch::start(const Workflow& workflow, Entry& entry,
     entry.service = target.service;
     entry.trigger = target.trigger;
     entry.position.trigger = digest_of(target.trigger);
-    const auto stored = restored_.find(workflow);
-    if (stored != restored_.end() && stored->second.trigger == entry.position.trigger) {
-        entry.position.done = stored->second.done;
-        restored_.erase(stored);
+    if (const auto done = positions_.go_on(workflow, entry.position.trigger)) {
+        entry.position.done = *done;
         schedule(workflow, entry);
     } else if (const auto moment = moment_on(*target.service, chain_)) {
         // A height is the beginning of its block, so that of the announcement came before.
@@ -147,7 +111,7 @@ void BlockWatch::start(const Workflow& workflow, Entry& entry,
 void BlockWatch::begin(const Workflow& workflow, Entry& entry, std::uint64_t after) {
     set_pending(entry, false);
     entry.position.done = after;
-    unstored_.insert(workflow);
+    positions_.changed(workflow);
     schedule(workflow, entry);
     if (!entry.next) {
         const auto bound = [](std::optional<std::uint64_t> block) {
@@ -188,7 +152,7 @@ void BlockWatch::unschedule(const Workflow& workflow, Entry& entry) {
 BlockWatch::Entries::iterator BlockWatch::forget(Entries::iterator at) {
     unschedule(at->first, at->second);
     set_pending(at->second, false);
-    unstored_.insert(at->first);
+    positions_.changed(at->first);
     return entries_.erase(at);
 }
 
@@ -197,7 +161,7 @@ std::optional<std::uint64_t> BlockWatch::next() const {
 }
 
 bool BlockWatch::has_work(std::uint64_t height) const {
-    return !unstored_.empty() || (!queue_.empty() && queue_.begin()->height <= height);
+    return positions_.has_changes() || (!queue_.empty() && queue_.begin()->height <= height);
 }
 
 std::vector<types::RegisteredServicePtr> BlockWatch::due_services(std::uint64_t height) const {
@@ -233,7 +197,7 @@ BlockWatch::Dropped BlockWatch::drop_old(std::uint64_t height, const Limit& limi
         unschedule(*one.workflow, entry);
         entry.position.done = one.height + (count - 1) * entry.trigger.n_blocks;
         schedule(*one.workflow, entry);
-        unstored_.insert(*one.workflow);
+        positions_.changed(*one.workflow);
         dropped.heights += count;
         dropped.service = one.workflow->first;
         dropped.workflow = one.workflow->second;
@@ -259,31 +223,17 @@ BlockWatch::Due BlockWatch::take(std::uint64_t height, const Limit& limit, std::
         unschedule(*one.workflow, entry);
         entry.position.done = one.height;
         schedule(*one.workflow, entry);
-        unstored_.insert(*one.workflow);
+        positions_.changed(*one.workflow);
         // Its next height may be the one that comes now.
         at = queue_.upper_bound(one);
     }
-    for (const auto& workflow : unstored_) {
-        due.positions.push_back(stored_form(workflow));
-    }
-    unstored_.clear();
+    due.positions = positions_.take_changes([this](const Workflow& workflow) {
+        const auto found = entries_.find(workflow);
+        return found == entries_.end() || found->second.pending
+                   ? std::nullopt
+                   : std::optional(found->second.position);
+    });
     return due;
-}
-
-types::SourcePosition BlockWatch::stored_form(const Workflow& workflow) const {
-    types::SourcePosition out;
-    base::append(out.key, base::as_bytes(key_prefix(chain_)));
-    base::append(out.key, workflow.first.view());
-    base::append(out.key, base::as_bytes(workflow.second.str()));
-    const auto found = entries_.find(workflow);
-    if (found != entries_.end() && !found->second.pending) {
-        types::Encoder value;
-        value.byte(kVersion);
-        value.fixed(found->second.position.trigger.view());
-        value.number(found->second.position.done);
-        out.value = std::move(value).take();
-    }
-    return out;
 }
 
 }  // namespace wavs::triggers

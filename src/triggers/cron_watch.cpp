@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/triggers/cron_watch.hpp"
 
-#include "wavs/base/hex.hpp"
-#include "wavs/hash/hash.hpp"
 #include "wavs/telemetry/log.hpp"
 #include "wavs/types/codec.hpp"
 
@@ -12,7 +10,6 @@
 namespace wavs::triggers {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
 constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
 
 base::WallTime at_second(std::uint64_t second) { return {second * kNanosPerSecond}; }
@@ -24,10 +21,7 @@ types::Bytes32 digest_of(const types::CronTrigger& trigger) {
         out.byte(bound ? 1 : 0);
         out.number(bound ? bound->nanos : 0);
     }
-    const auto hash = hash::sha256(std::move(out).take());
-    types::Bytes32 digest;
-    std::copy(hash.begin(), hash.end(), digest.array().begin());
-    return digest;
+    return SchedulePositions::digest_of(std::move(out));
 }
 
 std::optional<base::WallTime> next_of(const types::CronSchedule& schedule,
@@ -63,27 +57,6 @@ std::uint64_t second_before_newest(const types::CronSchedule& schedule, std::uin
 
 }  // namespace
 
-base::Result<void> CronWatch::restore(const storage::Entry& position) {
-    types::Decoder key(position.key);
-    const auto prefix = key.fixed(kKeyPrefix.size());
-    const auto service = types::read_fixed<types::ServiceId>(key);
-    auto workflow = types::WorkflowId::parse(base::as_text(key.fixed(key.left())));
-    types::Decoder in(position.value);
-    const auto version = in.byte();
-    Position out;
-    out.trigger = types::read_fixed<types::Bytes32>(in);
-    out.done = in.number();
-    if (version != kVersion || !in.at_end() || key.failed() || !workflow.has_value() ||
-        base::as_text(prefix) != kKeyPrefix) {
-        return types::unreadable_record(
-            "cron_record",
-            fmt::format("the position of a cron workflow (key {})", base::hex(position.key)),
-            version, kVersion);
-    }
-    restored_[{service, std::move(workflow.value())}] = out;
-    return base::ok();
-}
-
 void CronWatch::set_targets(std::span<const TriggerIndex::CronTarget> targets, base::WallTime now) {
     auto at = entries_.begin();
     for (const auto& target : targets) {
@@ -106,10 +79,7 @@ void CronWatch::set_targets(std::span<const TriggerIndex::CronTarget> targets, b
     while (at != entries_.end()) {
         at = forget(at);
     }
-    for (const auto& [workflow, position] : restored_) {
-        unstored_.insert(workflow);
-    }
-    restored_.clear();
+    positions_.drop_restored();
 }
 
 void CronWatch::start(const Workflow& workflow, Entry& entry,
@@ -126,25 +96,26 @@ void CronWatch::start(const Workflow& workflow, Entry& entry,
         telemetry::log_warn("triggers", "a cron trigger never fires from now on",
                             {{"service", types::to_string(workflow.first)},
                              {"workflow", workflow.second.str()},
-                             {"schedule", entry.trigger.schedule}});
+                             {"schedule", entry.trigger.schedule},
+                             {"remedy",
+                              "announce a manifest whose schedule has a time to come, "
+                              "before its end_time"}});
     }
 }
 
 // False when nothing is stored of this trigger.
 bool CronWatch::go_on(const Workflow& workflow, Entry& entry, base::WallTime now) {
-    const auto stored = restored_.find(workflow);
-    if (stored == restored_.end() || stored->second.trigger != entry.position.trigger) {
-        unstored_.insert(workflow);
+    const auto done = positions_.go_on(workflow, entry.position.trigger);
+    if (!done) {
+        positions_.changed(workflow);
         return false;
     }
-    const auto done = stored->second.done;
-    restored_.erase(stored);
     entry.position.done =
-        options_.restart == CronOptions::Restart::CatchUp ? done : std::max(done, now.seconds());
-    const auto missed = next_of(entry.schedule, entry.trigger, done);
+        options_.restart == CronOptions::Restart::CatchUp ? *done : std::max(*done, now.seconds());
+    const auto missed = next_of(entry.schedule, entry.trigger, *done);
     if (missed && missed->seconds() <= entry.position.done) {
         // Another start, told to make up for it, must not fire what this one skips.
-        unstored_.insert(workflow);
+        positions_.changed(workflow);
     }
     return true;
 }
@@ -165,7 +136,7 @@ void CronWatch::unschedule(const Workflow& workflow, Entry& entry) {
 
 CronWatch::Entries::iterator CronWatch::forget(Entries::iterator at) {
     unschedule(at->first, at->second);
-    unstored_.insert(at->first);
+    positions_.changed(at->first);
     return entries_.erase(at);
 }
 
@@ -215,29 +186,13 @@ CronWatch::Due CronWatch::take(base::WallTime until, std::size_t limit) {
         unschedule(*one.workflow, entry);
         entry.position.done = one.at.seconds();
         schedule(*one.workflow, entry);
-        unstored_.insert(*one.workflow);
+        positions_.changed(*one.workflow);
     }
-    for (const auto& workflow : unstored_) {
-        due.positions.push_back(stored_form(workflow));
-    }
-    unstored_.clear();
+    due.positions = positions_.take_changes([this](const Workflow& workflow) {
+        const auto found = entries_.find(workflow);
+        return found == entries_.end() ? std::nullopt : std::optional(found->second.position);
+    });
     return due;
-}
-
-types::SourcePosition CronWatch::stored_form(const Workflow& workflow) const {
-    types::SourcePosition out;
-    base::append(out.key, base::as_bytes(kKeyPrefix));
-    base::append(out.key, workflow.first.view());
-    base::append(out.key, base::as_bytes(workflow.second.str()));
-    const auto found = entries_.find(workflow);
-    if (found != entries_.end()) {
-        types::Encoder value;
-        value.byte(kVersion);
-        value.fixed(found->second.position.trigger.view());
-        value.number(found->second.position.done);
-        out.value = std::move(value).take();
-    }
-    return out;
 }
 
 }  // namespace wavs::triggers

@@ -336,7 +336,7 @@ TEST_F(BlockWatchTest, ten_thousand_idle_workflows_are_not_looked_at) {
 TEST_F(BlockWatchTest, a_damaged_position_is_told) {
     auto key = base::to_bytes(BlockWatch::key_prefix(kChain));
     key.resize(key.size() + types::ServiceId::size() + 5, 'a');
-    EXPECT_EQ(watch_->restore({key, {9, 9}}).error().code(), base::ErrorCode("block_record"));
+    EXPECT_EQ(watch_->restore({key, {9, 9}}).error().code(), base::ErrorCode("schedule_record"));
 }
 
 }  // namespace

@@ -451,7 +451,7 @@ TEST_F(CronSourceTest, a_damaged_position_is_told) {
     damage.put(storage::Keyspace::Coverage, key, base::Bytes{9, 9});
     ASSERT_TRUE(store_.write_unsynced(damage).has_value());
     CronSource source({}, store_, batches_, counted_, clock_, metrics_);
-    EXPECT_EQ(source.load().error().code(), base::ErrorCode("cron_record"));
+    EXPECT_EQ(source.load().error().code(), base::ErrorCode("schedule_record"));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/storage/store.hpp"
+#include "wavs/triggers/schedule_positions.hpp"
 #include "wavs/triggers/trigger_index.hpp"
 
 #include <functional>
@@ -27,12 +27,16 @@ struct BlockOptions {
 class BlockWatch {
 public:
     BlockWatch(types::ChainKey chain, BlockOptions options)
-        : chain_(std::move(chain)), options_(options) {}
+        : chain_(std::move(chain)),
+          options_(options),
+          positions_(key_prefix(chain_), "a block interval") {}
 
     /// What the keys of the chain's positions begin with.
     static std::string key_prefix(const types::ChainKey& chain);
     /// A stored position; before the first `set_targets()`.
-    base::Result<void> restore(const storage::Entry& position);
+    base::Result<void> restore(const storage::Entry& position) {
+        return positions_.restore(position);
+    }
 
     /// True when something new among them can only start at the chain's head.
     bool needs_head(std::span<const TriggerIndex::BlockTarget> targets) const;
@@ -76,18 +80,13 @@ public:
     Due take(std::uint64_t height, const Limit& limit, std::size_t most);
 
 private:
-    using Workflow = std::pair<types::ServiceId, types::WorkflowId>;
+    using Workflow = SchedulePositions::Workflow;
 
-    /// What is stored of a workflow: the heights up to and including this one are done, for the
-    /// trigger with this digest.
-    struct Position {
-        types::Bytes32 trigger;
-        std::uint64_t done = 0;
-    };
     struct Entry {
         types::RegisteredServicePtr service;
         types::BlockIntervalTrigger trigger;
-        Position position;
+        /// In heights.
+        SchedulePositions::Position position;
         /// Nothing says yet where it begins.
         bool pending = false;
         std::optional<std::uint64_t> next;
@@ -112,17 +111,13 @@ private:
     void unschedule(const Workflow& workflow, Entry& entry);
     void set_pending(Entry& entry, bool pending);
     Entries::iterator forget(Entries::iterator at);
-    types::SourcePosition stored_form(const Workflow& workflow) const;
 
     types::ChainKey chain_;
     BlockOptions options_;
     Entries entries_;
     std::size_t pending_ = 0;
     std::set<Scheduled, Lower> queue_;
-    // Whose stored position is not what it should be; of those that are gone it has to be erased.
-    std::set<Workflow> unstored_;
-    // Until the first set of targets.
-    std::map<Workflow, Position> restored_;
+    SchedulePositions positions_;
 };
 
 }  // namespace wavs::triggers

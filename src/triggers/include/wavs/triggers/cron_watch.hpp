@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/storage/store.hpp"
+#include "wavs/triggers/schedule_positions.hpp"
 #include "wavs/triggers/trigger_index.hpp"
 #include "wavs/types/cron.hpp"
 
@@ -31,7 +31,9 @@ public:
     explicit CronWatch(CronOptions options) : options_(options) {}
 
     /// A stored position; before the first `set_targets()`.
-    base::Result<void> restore(const storage::Entry& position);
+    base::Result<void> restore(const storage::Entry& position) {
+        return positions_.restore(position);
+    }
 
     /// Another set of workflows, ascending by service, then workflow. One whose trigger is the same
     /// goes on; what is new wants what comes after `now`, except that in the first set it may go on
@@ -41,7 +43,7 @@ public:
     /// The earliest occurrence; none when nothing will ever be due.
     std::optional<base::WallTime> next() const;
     /// True when something is scheduled or has to be stored.
-    bool has_work() const { return !queue_.empty() || !unstored_.empty(); }
+    bool has_work() const { return !queue_.empty() || positions_.has_changes(); }
 
     struct Dropped {
         std::uint64_t occurrences = 0;
@@ -65,19 +67,14 @@ public:
     static constexpr std::string_view kKeyPrefix = "cron/";
 
 private:
-    using Workflow = std::pair<types::ServiceId, types::WorkflowId>;
+    using Workflow = SchedulePositions::Workflow;
 
-    /// What is stored of a workflow: whatever fell due up to and including this second is done, for
-    /// the trigger with this digest.
-    struct Position {
-        types::Bytes32 trigger;
-        std::uint64_t done = 0;
-    };
     struct Entry {
         types::RegisteredServicePtr service;
         types::CronTrigger trigger;
         types::CronSchedule schedule;
-        Position position;
+        /// In seconds.
+        SchedulePositions::Position position;
         std::optional<base::WallTime> next;
     };
     /// Pointers into `entries_`, whose nodes stay where they are.
@@ -99,15 +96,11 @@ private:
     void schedule(const Workflow& workflow, Entry& entry);
     void unschedule(const Workflow& workflow, Entry& entry);
     Entries::iterator forget(Entries::iterator at);
-    types::SourcePosition stored_form(const Workflow& workflow) const;
 
     CronOptions options_;
     Entries entries_;
     std::set<Scheduled, Earlier> queue_;
-    // Whose stored position is not what it should be; of those that are gone it has to be erased.
-    std::set<Workflow> unstored_;
-    // Until the first set of targets.
-    std::map<Workflow, Position> restored_;
+    SchedulePositions positions_{std::string(kKeyPrefix), "a cron workflow"};
 };
 
 }  // namespace wavs::triggers
