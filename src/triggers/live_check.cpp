@@ -16,7 +16,7 @@ constexpr std::uint64_t kMostBlocks = 2'000;
 void LiveCheck::start(const chain_evm::LogFilter& filter, std::uint64_t checked_to) {
     running_ = true;
     query_ = chain_evm::BloomQuery(filter);
-    checked_to_ = believed_since_ = checked_to;
+    checked_to_ = asked_to_ = checked_to;
     may_match_.clear();
 }
 
@@ -40,7 +40,7 @@ void LiveCheck::on_log(std::uint64_t block) {
 bool LiveCheck::excluded(std::uint64_t block) const {
     const auto found = may_match_.find(block);
     return found != may_match_.end() && !found->second && !blooms_lie_ &&
-           block - believed_since_ <= kBelieve;
+           block - asked_to_ <= kBelieve;
 }
 
 std::optional<BlockRange> LiveCheck::due(std::uint64_t settled, base::SteadyTime now) {
@@ -55,7 +55,7 @@ std::optional<BlockRange> LiveCheck::due(std::uint64_t settled, base::SteadyTime
     }
     if (checked_to_ < settled) {
         // What the headers excluded since the last question is in it, too: it costs nothing more.
-        const auto from = believed_since_ + 1;
+        const auto from = asked_to_ + 1;
         return BlockRange{from, std::min(settled, from + kMostBlocks - 1)};
     }
     const auto quiet = std::max<base::Duration>(kLeastQuiet, 2 * block_time_);
@@ -81,7 +81,7 @@ void LiveCheck::asked(BlockRange range, std::uint64_t settled, base::SteadyTime 
     if (done <= checked_to_) {
         return;
     }
-    checked_to_ = believed_since_ = done;
+    checked_to_ = asked_to_ = done;
     may_match_.erase(may_match_.begin(), may_match_.upper_bound(done));
 }
 

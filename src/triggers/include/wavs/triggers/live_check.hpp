@@ -52,7 +52,7 @@ private:
     std::map<std::uint64_t, bool> may_match_;
     bool blooms_lie_ = false;
     // The last block that was asked for.
-    std::uint64_t believed_since_ = 0;
+    std::uint64_t asked_to_ = 0;
     // The head up to which was asked because nothing came any more.
     std::uint64_t looked_to_ = 0;
     std::optional<base::SteadyTime> asked_at_;
