@@ -63,12 +63,16 @@ public:
             const auto error = no_reply(answer.status, method, document.error());
             co_return std::vector<base::Result<RpcReply>>(params.size(), error);
         }
-        if (!document.value().root().is_array()) {
+        const auto& root = document.value().root();
+        if (!root.is_array()) {
+            if (const auto busy = busy_reply(answer.status, method, root)) {
+                co_return std::vector<base::Result<RpcReply>>(params.size(), *busy);
+            }
             // It takes one request a message. Twice the same transaction does no harm.
             batches_ = false;
             co_return co_await RpcTransport::call_in_order(std::move(method), std::move(params));
         }
-        co_return read_batch(document.value().root(), first, method, params.size());
+        co_return read_batch(root, first, method, params.size());
     }
 
 private:
@@ -96,6 +100,21 @@ private:
                                 net::status_name(status))};
         }
         return invalid_response(endpoint_, method, error.message());
+    }
+
+    // What a batch got that the endpoint would not answer now, whatever its form.
+    std::optional<base::Result<RpcReply>> busy_reply(unsigned status, std::string_view method,
+                                                     const json::Value& answer) const {
+        const auto member = answer.find("error");
+        const auto error = member ? read_rpc_error(*member)
+                                  : base::Result<RpcError>(answer.shape_error("no error object"));
+        if (status == 429 || (status >= 500 && !error.has_value())) {
+            return no_reply(status, method, answer.shape_error("no list of responses"));
+        }
+        const bool overloaded = error.has_value() && to_error(method, error.value()).kind() ==
+                                                         base::ErrorKind::Overloaded;
+        return overloaded ? std::optional<base::Result<RpcReply>>(RpcReply(error.value()))
+                          : std::nullopt;
     }
 
     // The items of the answer may be in any order, and some may be missing.

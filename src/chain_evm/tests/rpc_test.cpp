@@ -301,8 +301,27 @@ TEST_F(RpcTest, a_batch_is_read_by_ids_and_what_is_missing_is_an_error_of_its_ow
     EXPECT_EQ(sent[3].value().array()[31], 4);
     // A node that takes one request a message is asked so from then on.
     node_.take_batches = false;
-    EXPECT_TRUE(run(client().send_raw_in_order({{1}, {4}}))[1].has_value());
-    EXPECT_EQ(calls, 6U);
+    auto same_client = client();
+    EXPECT_TRUE(run(same_client.send_raw_in_order({{1}, {4}}))[1].has_value());
+    EXPECT_TRUE(run(same_client.send_raw_in_order({{1}, {4}}))[1].has_value());
+    EXPECT_EQ(calls, 8U);
+    EXPECT_EQ(node_.batches, 2U);
+}
+
+TEST_F(RpcTest, a_batch_that_is_refused_for_the_rate_limit_does_not_end_batches) {
+    node_.answers["eth_sendRawTransaction"] = [](const std::string&) {
+        return fmt::format(R"("result":"0x{:0>64}")", 1);
+    };
+    node_.take_batches = false;
+    node_.batch_refusal = R"({"code":-32005,"message":"too many requests"})";
+    auto same_client = client();
+    const auto refused = run(same_client.send_raw_in_order({{1}, {2}}));
+    ASSERT_EQ(refused.size(), 2U);
+    EXPECT_EQ(refused[1].error().kind(), base::ErrorKind::Overloaded);
+    EXPECT_EQ(node_.count("eth_sendRawTransaction"), 0U) << "not asked more at once";
+    node_.take_batches = true;
+    EXPECT_TRUE(run(same_client.send_raw_in_order({{1}, {2}}))[1].has_value());
+    EXPECT_EQ(node_.batches, 2U);
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ public:
         }
         ++batches;
         if (!take_batches) {
-            response.body = R"({"jsonrpc":"2.0","id":null,)"
-                            R"("error":{"code":-32600,"message":"one request a message"}})";
+            response.body =
+                fmt::format(R"({{"jsonrpc":"2.0","id":null,"error":{}}})", batch_refusal);
             co_return response;
         }
         for (const auto& item : root.items()) {
@@ -70,6 +70,8 @@ public:
     /// Messages with several requests.
     std::size_t batches = 0;
     bool take_batches = true;
+    /// The error object for them when they are not taken.
+    std::string batch_refusal = R"({"code":-32600,"message":"one request a message"})";
 
 private:
     std::string answer(const types::json::Value& request) {
