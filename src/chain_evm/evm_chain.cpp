@@ -110,12 +110,6 @@ async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
     if (!id.has_value()) {
         co_return std::move(id.error()).with("Evm client create");
     }
-    if (chain_id_ && *chain_id_ != id.value()) {
-        co_return base::Error(base::ErrorKind::Invalid, "wrong_chain",
-                              fmt::format("Evm client create: {} has chain id {}, expected {}",
-                                          client_.endpoint(), id.value(), *chain_id_),
-                              "correct the endpoint or the chain id");
-    }
     TxManager::Options options;
     WAVS_CO_TRY(options.spending, spending());
     options.chain = key_;

@@ -9,6 +9,8 @@
 namespace wavs::chain_evm {
 namespace {
 
+constexpr base::ErrorCode kWrongChain = "wrong_chain";
+
 std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
 
 std::string call_object(const CallRequest& request) {
@@ -165,6 +167,25 @@ async::Task<base::Result<std::variant<T, Reverted>>> ask_contract(
 }
 
 }  // namespace
+
+base::Error wrong_chain(std::string_view endpoint, std::uint64_t chain_id, std::uint64_t expected) {
+    return {base::ErrorKind::Invalid, kWrongChain,
+            fmt::format("{} has chain id {}, expected {}", endpoint, chain_id, expected),
+            "correct the endpoint or the chain id"};
+}
+
+bool is_wrong_chain(const base::Error& error) { return error.code() == kWrongChain; }
+
+bool matches(const LogFilter& filter, const EvmLog& log) {
+    const bool address =
+        filter.addresses.empty() ||
+        std::binary_search(filter.addresses.begin(), filter.addresses.end(), log.address);
+    const bool topic =
+        filter.topics.empty() ||
+        (!log.topics.empty() &&
+         std::binary_search(filter.topics.begin(), filter.topics.end(), log.topics.front()));
+    return address && topic;
+}
 
 std::string to_json(const LogFilter& filter) {
     std::string out;

@@ -15,7 +15,6 @@ namespace {
 
 // More failures than that are not remembered: they would take hours to be forgotten.
 constexpr double kMostFailures = 8;
-constexpr base::ErrorCode kWrongChain = "wrong_chain";
 
 bool is_about_endpoint(std::string_view method, const base::Error& error) {
     // A range or an answer that is too large for one provider is told to the caller, who asks for
@@ -187,7 +186,7 @@ void RpcPool::failed(std::size_t at, const base::Error& error) {
     auto& endpoint = endpoints_[at];
     endpoint.probe_step = std::clamp<base::Duration>(2 * endpoint.probe_step, options_.first_probe,
                                                      options_.last_probe);
-    endpoint.wrong_chain = error.code() == kWrongChain;
+    endpoint.wrong_chain = is_wrong_chain(error);
     endpoint.probe_at = clock_.steady_now() +
                         (endpoint.wrong_chain ? options_.wrong_chain_pause : endpoint.probe_step);
     endpoint.suspect = true;
@@ -199,32 +198,41 @@ void RpcPool::failed(std::size_t at, const base::Error& error) {
 
 async::Task<base::Result<void>> RpcPool::check_chain(std::size_t at) {
     std::shared_ptr<RpcTransport> transport;
+    bool known = false;
     {
         const std::lock_guard lock(mutex_);
         if (!options_.chain_id || endpoints_[at].right_chain) {
             co_return base::ok();
         }
         transport = endpoints_[at].transport;
+        known = endpoints_[at].wrong_chain;
     }
     RpcClient client(transport);
     WAVS_CO_TRY(const auto id, co_await client.chain_id());
-    if (id != *options_.chain_id) {
+    if (id == *options_.chain_id) {
+        const std::lock_guard lock(mutex_);
+        endpoints_[at].right_chain = true;
+        co_return base::ok();
+    }
+    auto error = wrong_chain(transport->endpoint(), id, *options_.chain_id);
+    if (!known) {
         if (wrong_chain_) {
             wrong_chain_->add();
         }
-        telemetry::log_error("chain_evm", "the endpoint serves another chain",
-                             {{"chain", options_.name},
-                              {"endpoint", transport->endpoint()},
-                              {"expected", *options_.chain_id},
-                              {"got", id}});
-        co_return base::Error(base::ErrorKind::Invalid, kWrongChain,
-                              fmt::format("{} has chain id {}, expected {}", transport->endpoint(),
-                                          id, *options_.chain_id),
-                              "correct the endpoint or the chain id");
+        telemetry::log_failure(telemetry::Level::Error, "chain_evm",
+                               "the endpoint serves another chain", error,
+                               {{"chain", options_.name}});
     }
-    const std::lock_guard lock(mutex_);
-    endpoints_[at].right_chain = true;
-    co_return base::ok();
+    co_return error;
+}
+
+// What an answer, or the lack of one, says of the endpoint.
+void RpcPool::take_note(std::size_t at, const std::optional<base::Error>& failure) {
+    if (!failure) {
+        succeeded(at);
+    } else if (!cancelled(*failure)) {
+        failed(at, *failure);
+    }
 }
 
 async::Task<base::Result<RpcReply>> RpcPool::call_at(std::size_t at, std::string method,
@@ -236,13 +244,7 @@ async::Task<base::Result<RpcReply>> RpcPool::call_at(std::size_t at, std::string
     } else {
         reply = std::move(checked).error();
     }
-    if (const auto failure = failure_of(method, reply)) {
-        if (!cancelled(*failure)) {
-            failed(at, *failure);
-        }
-    } else {
-        succeeded(at);
-    }
+    take_note(at, failure_of(method, reply));
     co_return reply;
 }
 
@@ -254,15 +256,8 @@ async::Task<std::vector<base::Result<RpcReply>>> RpcPool::call_in_order_at(
     auto replies = checked.has_value()
                        ? co_await endpoints_[at].transport->call_in_order(method, std::move(params))
                        : Replies(count, checked.error());
-    if (replies.empty()) {
-        co_return replies;
-    }
-    if (const auto failure = failure_of(method, replies.front())) {
-        if (!cancelled(*failure)) {
-            failed(at, *failure);
-        }
-    } else {
-        succeeded(at);
+    if (!replies.empty()) {
+        take_note(at, failure_of(method, replies.front()));
     }
     co_return replies;
 }

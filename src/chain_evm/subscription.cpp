@@ -22,17 +22,6 @@ void normalise(LogFilter& filter) {
 
 }  // namespace
 
-bool matches(const LogFilter& filter, const EvmLog& log) {
-    const bool address =
-        filter.addresses.empty() ||
-        std::binary_search(filter.addresses.begin(), filter.addresses.end(), log.address);
-    const bool topic =
-        filter.topics.empty() ||
-        (!log.topics.empty() &&
-         std::binary_search(filter.topics.begin(), filter.topics.end(), log.topics.front()));
-    return address && topic;
-}
-
 std::vector<LogFilter> split_filter(const LogFilter& filter, std::size_t most) {
     if (filter.addresses.size() <= most || most == 0) {
         return {filter};
@@ -281,16 +270,7 @@ async::Task<base::Result<void>> WsSubscriber::Impl::poll_for(std::optional<base:
     std::optional<LogFilter> live;
     bool up = false;
     while (!limit || now() - started < *limit) {
-        auto chain =
-            up || !options.chain_id ? base::Result<std::uint64_t>(0) : co_await client.chain_id();
-        if (!up && options.chain_id && chain.has_value() && chain.value() != *options.chain_id) {
-            count("wavs_evm_wrong_chain_total", "Endpoints that serve another chain");
-            co_return co_await dial.timers.sleep_for(limit.value_or(options.wrong_chain_pause));
-        }
-        base::Result<std::uint64_t> head = std::move(chain);
-        if (head.has_value()) {
-            head = co_await client.block_number();
-        }
+        auto head = co_await client.block_number();
         if (head.has_value() && !up) {
             up = true;
             set_polling(client.endpoint());

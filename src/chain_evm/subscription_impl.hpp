@@ -21,7 +21,6 @@ struct Wanted {
     std::uint64_t version = 0;
 };
 
-bool matches(const LogFilter& filter, const EvmLog& log);
 /// Pieces of at most `most` addresses.
 std::vector<LogFilter> split_filter(const LogFilter& filter, std::size_t most);
 
@@ -124,7 +123,7 @@ private:
     async::Task<LinkEnd> read_loop();
     async::Task<LinkEnd> control_loop();
     async::Task<LinkEnd> probe_loop();
-    async::Task<base::Result<bool>> right_chain();
+    async::Task<base::Result<void>> check_chain();
     async::Task<bool> priority_is_healthy();
     async::Task<base::Result<void>> on_notification(Notification notification);
     async::Task<base::Result<void>> process(ActiveSubscription::Kind kind,

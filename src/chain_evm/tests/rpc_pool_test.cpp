@@ -2,6 +2,7 @@
 #include "evm_fixture.hpp"
 
 #include "wavs/chain_evm/rpc_pool.hpp"
+#include "wavs/telemetry/testing/captured_log.hpp"
 
 namespace wavs::chain_evm {
 namespace {
@@ -120,6 +121,29 @@ TEST_F(RpcPoolTest, another_chain_is_not_asked_anything) {
     EXPECT_EQ(ask().value(), 2U);
     settle();
     EXPECT_EQ(node_.count("eth_chainId"), 2U);
+}
+
+TEST_F(RpcPoolTest, another_chain_is_told_of_once_until_it_was_the_right_one) {
+    const telemetry::testing::CapturedLog log;
+    const auto told = [&] { return log.count("the endpoint serves another chain"); };
+    const auto all_serve = [&](const std::string& id) {
+        node_.result("eth_chainId", id);
+        second_.result("eth_chainId", id);
+    };
+    all_serve("\"0x1\"");
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_FALSE(ask().has_value());
+    }
+    EXPECT_EQ(told(), 2U) << "one each";
+    all_serve("\"0x7a69\"");
+    EXPECT_EQ(ask().value(), 1U);
+    break_first();
+    EXPECT_EQ(ask().value(), 2U);
+    node_.result("eth_chainId", "\"0x1\"");
+    clock_.advance(minutes(10));
+    (void)ask();
+    settle();
+    EXPECT_EQ(told(), 3U);
 }
 
 TEST_F(RpcPoolTest, when_all_fail_all_are_named) {

@@ -143,9 +143,14 @@ struct LogFilter {
 };
 /// The filter object of `eth_subscribe`, and with a range of `eth_getLogs`.
 std::string to_json(const LogFilter& filter);
+bool matches(const LogFilter& filter, const EvmLog& log);
 
 /// False, or the current block of a node that is still syncing.
 using SyncState = std::optional<std::uint64_t>;
+
+/// `wrong_chain` (Invalid): what an endpoint calls its chain id is not what is configured.
+base::Error wrong_chain(std::string_view endpoint, std::uint64_t chain_id, std::uint64_t expected);
+bool is_wrong_chain(const base::Error& error);
 
 /// Typed Ethereum JSON-RPC. Results are read strictly. Copies share the transport.
 /// Errors: those of `net`; `rpc_error` (the node refused; Unavailable, Overloaded for rate limits,

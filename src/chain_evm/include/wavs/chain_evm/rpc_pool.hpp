@@ -110,6 +110,7 @@ private:
                                                 std::string params);
     async::Task<std::vector<base::Result<RpcReply>>> call_in_order_at(
         std::size_t at, std::string method, std::vector<std::string> params);
+    void take_note(std::size_t at, const std::optional<base::Error>& failure);
     void succeeded(std::size_t at);
     void failed(std::size_t at, const base::Error& error);
     /// What is told when no endpoint answered.
