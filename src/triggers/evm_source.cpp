@@ -277,6 +277,11 @@ async::Task<base::Result<void>> EvmSource::on_live_log(chain_evm::EvmLog log) {
     if (!take_block_of(log) || chain_.config().confirmations > 0) {
         co_return base::ok();
     }
+    // Before its filter is in force a log would overtake those of the gap before it, which is read
+    // then.
+    if (!subscribed_ || !chain_evm::matches(*subscribed_, log)) {
+        co_return base::ok();
+    }
     live_check_.on_log(log.block_number.value_or(0));
     const auto key = chain_evm::key_of(log);
     if (key && delivered_.contains(*key)) {

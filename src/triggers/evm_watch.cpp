@@ -196,7 +196,10 @@ void EvmWatch::reorganised(std::uint64_t from) {
                 "until another is announced",
                 {{"service", types::to_string(service->id)},
                  {"chain", chain_.str()},
-                 {"block", service->in_force_from->block}});
+                 {"block", service->in_force_from->block},
+                 {"remedy",
+                  "when the chain does not announce it again, register the service anew to take "
+                  "the URI that its manager has now"}});
         }
     }
 }

@@ -79,6 +79,19 @@ TEST_F(BlockUpdatesTest, an_announcement_whose_log_is_late_counts_at_its_block) 
     EXPECT_THAT(heights_under(second), ElementsAre(102));
 }
 
+TEST_F(BlockUpdatesTest, an_announcement_that_comes_before_the_gap_is_read_overtakes_none) {
+    start_with({revision({})});
+    tell(chain_evm::Disconnected{"test"});
+    const auto first = announce("b");
+    const auto second = announce("c");
+    tell_announcement(second);
+    EXPECT_THAT(changes_, IsEmpty()) << "the link does not say yet that nothing is missing";
+    connect();
+    ASSERT_THAT(changes_, SizeIs(2));
+    EXPECT_EQ(changes_[0].first.at, first);
+    EXPECT_EQ(changes_[1].first.at, second);
+}
+
 TEST_F(BlockUpdatesTest, each_of_several_announcements_while_the_node_was_down_has_its_heights) {
     const auto first = revision({{"a", blocks(5)}});
     start_with({first});
