@@ -6,9 +6,10 @@
 namespace wavs::dispatcher {
 namespace {
 
-constexpr std::uint8_t kServiceVersion = 2;
-// Without the moment from which on it is in force.
+constexpr std::uint8_t kServiceVersion = 3;
+// Without the manifest that was agreed to (form 2), nor the moment from which on it is in force.
 constexpr std::uint8_t kServiceVersion1 = 1;
+constexpr std::uint8_t kHeldVersion = 1;
 constexpr std::uint8_t kSignerVersion = 1;
 
 base::Result<void> check(const types::Decoder& in, bool known, std::uint8_t version,
@@ -40,6 +41,7 @@ base::Bytes encode(const ServiceRecord& record) {
         out.number(record.in_force_from->block);
         out.number(record.in_force_from->log_index);
     }
+    out.fixed(record.agreed.view());
     return std::move(out).take();
 }
 
@@ -50,12 +52,43 @@ base::Result<ServiceRecord> decode_service_record(base::ByteView data) {
     record.digest = types::read_fixed<types::ServiceDigest>(in);
     record.uri = std::string(in.text());
     record.updated_at = {in.number()};
-    if (version == kServiceVersion && in.byte() == 1) {
+    if (version != kServiceVersion1 && in.byte() == 1) {
         const auto block = in.number();
         record.in_force_from = types::ChainPosition{block, in.number()};
     }
-    const bool known = version == kServiceVersion || version == kServiceVersion1;
+    record.agreed =
+        version == kServiceVersion ? types::read_fixed<types::ServiceDigest>(in) : record.digest;
+    const bool known = version >= kServiceVersion1 && version <= kServiceVersion;
     WAVS_TRY(check(in, known, version, "service"));
+    return record;
+}
+
+ServiceRecord record_of(const types::RegisteredService& service,
+                        const types::ServiceDigest& agreed) {
+    return {service.digest, service.uri, service.updated_at, service.in_force_from, agreed};
+}
+
+base::Bytes encode(const HeldRecord& record) {
+    types::Encoder out;
+    out.byte(kHeldVersion);
+    out.fixed(record.digest.view());
+    out.text(record.uri);
+    out.number(record.at.block);
+    out.number(record.at.log_index);
+    out.number(record.held_at.nanos);
+    return std::move(out).take();
+}
+
+base::Result<HeldRecord> decode_held_record(base::ByteView data) {
+    types::Decoder in(data);
+    const auto version = in.byte();
+    HeldRecord record;
+    record.digest = types::read_fixed<types::ServiceDigest>(in);
+    record.uri = std::string(in.text());
+    record.at.block = in.number();
+    record.at.log_index = in.number();
+    record.held_at = {in.number()};
+    WAVS_TRY(check(in, version == kHeldVersion, version, "held update"));
     return record;
 }
 

@@ -40,15 +40,25 @@ bool is_final(const base::Error& error) {
     }
 }
 
+bool is_known(const types::RegisteredService& current, const types::ServiceUriChange& change) {
+    return current.in_force_from && change.at <= *current.in_force_from;
+}
+
 }  // namespace
 
 void Services::announce(types::ServiceUriChange change) {
     const auto id = change.service_id;
+    if (const auto held = held_update(id);
+        held && change.at.log_index != kWholeBlock && change.at <= held->at) {
+        // Read once more, for example after a restart: it waits for the operator, and no event
+        // waits for it.
+        deps_.triggers.resume(id, change.at);
+        return;
+    }
     {
         const std::lock_guard guard(mutex_);
         const auto current = services_.find(id);
-        if (current == services_.end() ||
-            (current->second->in_force_from && change.at <= *current->second->in_force_from)) {
+        if (current == services_.end() || is_known(*current->second, change)) {
             return;
         }
         const auto [slot, fresh] = announced_.try_emplace(id, Announced{change});
@@ -161,7 +171,7 @@ async::Task<base::Result<void>> Services::apply_update(types::ServiceUriChange c
     const auto id = change.service_id;
     WAVS_CO_TRY(auto guard, co_await lock(id));
     const auto current = find(id);
-    if (!current) {
+    if (!current || is_known(*current, change)) {
         co_return base::ok();
     }
     WAVS_CO_TRY(auto manifest, co_await fetch(change.uri));
@@ -180,13 +190,22 @@ async::Task<base::Result<void>> Services::apply_update(types::ServiceUriChange c
     next->in_force_from = change.at;
     next->findings = std::move(findings);
     const bool same = next->digest == current->digest && next->uri == current->uri;
-    if (same && change.at.log_index == kWholeBlock && fine(id)) {
+    if (same && change.at.log_index == kWholeBlock && fine(id) && !held_update(id)) {
         co_return base::ok();
     }
     if (!same) {
         next->updated_at = deps_.clock.wall_now();
     }
-    WAVS_CO_TRY(co_await activate(next));
+    auto more = types::more_than(types::permissions_of(current->service),
+                                 types::permissions_of(next->service));
+    if (!more.empty() && options_.permission_policy == PermissionPolicy::Hold) {
+        co_return co_await hold_update(current, next, std::move(change), std::move(more));
+    }
+    WAVS_CO_TRY(const auto agreed, agreed_after(*current, *next));
+    WAVS_CO_TRY(co_await activate(next, agreed));
+    if (!more.empty()) {
+        report_more(*next, more, PermissionPolicy::Accept);
+    }
     if (!same) {
         telemetry::log_info("dispatcher", "service updated",
                             {{"service", types::to_string(id)},
@@ -214,7 +233,7 @@ async::Task<base::Result<void>> Services::run_uri_checks() {
 }
 
 async::Task<void> Services::check_uri(types::RegisteredServicePtr service, Compare compare) {
-    if (service->uri.empty()) {
+    if (service->uri.empty() && !held_update(service->id)) {
         co_return;  // handed over directly: the contract is not asked until it announces something
     }
     auto uri = co_await deps_.managers.service_uri(service->service.manager);
@@ -227,12 +246,16 @@ async::Task<void> Services::check_uri(types::RegisteredServicePtr service, Compa
     if (!current) {
         co_return;
     }
-    const bool other = current->uri != uri.value().uri;
+    const auto held = held_update(service->id);
+    const bool other = (held ? held->uri : current->uri) != uri.value().uri;
+    // What was held under another policy is looked at again.
+    const bool again = compare == Compare::Manifest ||
+                       (held && options_.permission_policy == PermissionPolicy::Accept);
     // Announcements that still have to be read come with their moment, in their order; to jump over
     // them would run the events before them under a manifest that was not in force.
     const bool ahead =
         !deps_.triggers.has_read(types::chain_of(current->service.manager), uri.value().block);
-    if ((other && !ahead) || (!other && compare == Compare::Manifest)) {
+    if ((other && !ahead) || (!other && again)) {
         announce({service->id, std::move(uri.value().uri),
                   types::ChainPosition::end_of(uri.value().block)});
     }

@@ -7,6 +7,8 @@
 #include "wavs/telemetry/log.hpp"
 #include "wavs/types/validate.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -33,6 +35,12 @@ base::Error fatal_findings(const std::vector<types::Finding>& findings) {
             "correct the manifest and publish it again"};
 }
 
+// For the log: everything a manifest asks for, in one line.
+std::string permission_line(const types::Service& service) {
+    const auto all = types::describe(types::permissions_of(service));
+    return all.empty() ? "none" : fmt::format("{}", fmt::join(all, "; "));
+}
+
 std::string describe(const types::ServiceManager& manager) {
     return types::chain_of(manager).str() + "/" + types::address_text(manager);
 }
@@ -43,6 +51,9 @@ Services::Services(ServicesDeps deps, ServicesOptions options, async::Executor s
     : deps_(deps),
       options_(std::move(options)),
       registered_(deps.metrics.gauge("wavs_registered_services", "Services this node runs")),
+      held_updates_(deps.metrics.gauge("wavs_held_updates", "Updates that wait for the operator")),
+      asked_for_more_(deps.metrics.counter("wavs_updates_asking_for_more_total",
+                                           "Updates that ask for more permissions")),
       keys_mutex_(strand),
       updates_(strand, "services") {}
 
@@ -94,6 +105,10 @@ base::Result<types::RegisteredService> Services::stored_service(const storage::E
     out.uri = std::move(record.uri);
     out.in_force_from = record.in_force_from;
     out.updated_at = record.updated_at;
+    {
+        const std::lock_guard guard(mutex_);
+        agreed_[out.id] = record.agreed;
+    }
     return out;
 }
 
@@ -108,6 +123,7 @@ async::Task<base::Result<types::RegisteredServicePtr>> Services::restore(storage
         services_[service->id] = service;
         registered_.set(static_cast<double>(services_.size()));
     }
+    restore_held(*service);
     auto prepared = co_await deps_.engine.prepare(service);
     if (!prepared.has_value()) {
         // Its events are still accepted and fail one by one, to be run again once it is repaired.
@@ -160,22 +176,6 @@ async::Task<base::Result<void>> Services::add(types::ServiceManager manager,
     co_return co_await register_new(std::move(manifest), std::move(uri), hd_index);
 }
 
-std::string_view to_string(ServiceHealth::State state) {
-    switch (state) {
-        case ServiceHealth::State::Active:
-            return "active";
-        case ServiceHealth::State::Paused:
-            return "paused";
-        case ServiceHealth::State::Degraded:
-            return "degraded";
-        case ServiceHealth::State::Held:
-            return "held";
-        case ServiceHealth::State::WaitingForChain:
-            return "waiting_for_chain";
-    }
-    return "";
-}
-
 async::Task<base::Result<void>> Services::add_saved(types::ServiceDigest digest) {
     WAVS_CO_TRY(auto service, saved_manifest(digest));
     WAVS_CO_TRY(auto guard, co_await lock(service.id()));
@@ -204,12 +204,13 @@ async::Task<base::Result<void>> Services::register_new(types::ParsedManifest man
     }
     next->updated_at = deps_.clock.wall_now();
     next->findings = std::move(findings);
-    WAVS_CO_TRY(co_await activate(next));
+    WAVS_CO_TRY(co_await activate(next, next->digest));
     telemetry::log_info("dispatcher", "service registered",
                         {{"service", types::to_string(id)},
                          {"name", next->service.name},
                          {"signer", types::to_checksum_string(key.address)},
-                         {"hd_index", key.hd_index}});
+                         {"hd_index", key.hd_index},
+                         {"permissions", permission_line(next->service)}});
     co_return base::ok();
 }
 
@@ -271,15 +272,15 @@ async::Task<base::Result<Services::Key>> Services::key_for(const types::ServiceI
     co_return Key{index, address};
 }
 
-async::Task<base::Result<void>> Services::activate(types::RegisteredServicePtr next) {
+async::Task<base::Result<void>> Services::activate(types::RegisteredServicePtr next,
+                                                   types::ServiceDigest agreed) {
     const auto previous = find(next->id);
     WAVS_CO_TRY(co_await deps_.engine.prepare(next));
     storage::Batch batch;
     const auto json = types::to_json(next->service);
     batch.put(Keyspace::Manifests, next->digest.view(), base::as_bytes(json));
-    batch.put(
-        Keyspace::Services, next->id.view(),
-        encode(ServiceRecord{next->digest, next->uri, next->updated_at, next->in_force_from}));
+    batch.put(Keyspace::Services, next->id.view(), encode(record_of(*next, agreed)));
+    batch.erase(Keyspace::PendingUpdates, next->id.view());
     auto stored = co_await deps_.store.commit(std::move(batch));
     if (!stored.has_value()) {
         deps_.engine.release(next);
@@ -288,7 +289,10 @@ async::Task<base::Result<void>> Services::activate(types::RegisteredServicePtr n
     {
         const std::lock_guard guard(mutex_);
         services_[next->id] = next;
+        agreed_[next->id] = agreed;
         health_.erase(next->id);
+        held_.erase(next->id);
+        held_updates_.set(static_cast<double>(held_.size()));
         registered_.set(static_cast<double>(services_.size()));
     }
     // From here on the service is registered, also after a crash; the triggers follow.
@@ -314,12 +318,16 @@ async::Task<base::Result<void>> Services::remove(types::ServiceManager manager) 
         services_.erase(id);
         health_.erase(id);
         announced_.erase(id);
+        agreed_.erase(id);
+        held_.erase(id);
+        held_updates_.set(static_cast<double>(held_.size()));
         registered_.set(static_cast<double>(services_.size()));
     }
     WAVS_CO_TRY(auto batch, deps_.journal.forget(id));
     batch.append(deps_.aggregator.forget(id));
     batch.append(deps_.engine.forget(id));
     batch.erase(Keyspace::Services, id.view());
+    batch.erase(Keyspace::PendingUpdates, id.view());
     WAVS_CO_TRY(co_await deps_.store.commit(std::move(batch)));
     deps_.engine.release(service);
     telemetry::log_info("dispatcher", "service removed", {{"service", types::to_string(id)}});
@@ -373,27 +381,6 @@ base::Result<types::RegisteredServicePtr> Services::revision(
     older->service = std::move(service);
     older->digest = digest;
     return types::RegisteredServicePtr(std::move(older));
-}
-
-ServiceHealth Services::health(const types::ServiceId& id) const {
-    const std::lock_guard guard(mutex_);
-    const auto known = health_.find(id);
-    if (known != health_.end()) {
-        return known->second;
-    }
-    const auto service = services_.find(id);
-    const bool paused = service != services_.end() && !service->second->active();
-    return {paused ? ServiceHealth::State::Paused : ServiceHealth::State::Active, {}};
-}
-
-void Services::set_health(const types::ServiceId& id, ServiceHealth health) {
-    const std::lock_guard guard(mutex_);
-    health_[id] = std::move(health);
-}
-
-bool Services::fine(const types::ServiceId& id) const {
-    const std::lock_guard guard(mutex_);
-    return !health_.contains(id);
 }
 
 }  // namespace wavs::dispatcher

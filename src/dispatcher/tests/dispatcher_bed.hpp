@@ -122,6 +122,9 @@ public:
     }
     async::Task<base::Result<ServiceUri>> service_uri(types::ServiceManager /*manager*/) override {
         ++uri_reads;
+        if (uri_error) {
+            co_return *uri_error;
+        }
         co_return ServiceUri{uri, uri_block};
     }
 
@@ -152,6 +155,7 @@ public:
     std::string uri = "http://m/1";
     std::uint64_t uri_block = 3;
     int uri_reads = 0;
+    std::optional<base::Error> uri_error;
     int set_calls = 0;
     bool all_read = true;
     std::vector<types::ChainPosition> resumed;
@@ -228,6 +232,13 @@ protected:
         auto& workflow = out.workflows[types::WorkflowId()];
         workflow.trigger = types::ManualTrigger{};
         workflow.component.source = types::DigestSource{};
+        return out;
+    }
+    /// Asks for more than `manifest()`.
+    types::Service asking(std::string host, std::string name = "asking") {
+        auto out = manifest(std::move(name));
+        out.workflows[types::WorkflowId()].component.permissions.allowed_http_hosts =
+            types::OnlyHosts{{std::move(host)}};
         return out;
     }
     void register_service() {

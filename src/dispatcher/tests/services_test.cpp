@@ -224,6 +224,20 @@ TEST_F(DispatcherTest, a_service_on_a_chain_that_is_not_configured_waits_for_it)
     EXPECT_THAT(services_->health(manifest().id()).reason, HasSubstr("evm:9"));
 }
 
+TEST_F(DispatcherTest, an_event_of_before_an_update_runs_under_its_revision_after_a_restart) {
+    start();
+    register_service();
+    const auto before = services_->list().at(0)->digest;
+    accept_only(action(9));
+    node_.manifests["http://m/2"] = manifest("newer");
+    services_->announce({manifest().id(), "http://m/2", {5, 0}});
+    settle();
+    ASSERT_NE(services_->list().at(0)->digest, before);
+    build();
+    start();
+    EXPECT_THAT(node_.runs, ::testing::ElementsAre(before));
+}
+
 TEST_F(DispatcherTest, an_update_to_another_service_is_refused) {
     start();
     register_service();

@@ -31,7 +31,7 @@ enum class Keyspace : std::uint8_t {
     Cursors = 11,   ///< source key -> cursor
     Coverage = 12,  ///< source key -> scanned block ranges
     Timers = 13,    ///< sequence u64-BE, response u32-BE -> timer record
-    PendingUpdates = 14,  ///< ServiceId[32] -> update to be applied
+    PendingUpdates = 14,  ///< ServiceId[32] -> update that waits for the operator
     EventIndex = 15,      ///< nothing since layout 3
     EventIds = 16,        ///< default event id[20], sequence u64-BE -> nothing
     ResultIds = 17,       ///< event id[20], sequence u64-BE, response u32-BE -> nothing
