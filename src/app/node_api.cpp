@@ -140,32 +140,50 @@ std::string NodeApi::quarantine_of(const types::Workflow& workflow) const {
     return {};
 }
 
-http::ServiceState NodeApi::state_of(const types::RegisteredService& service) const {
+http::WorkflowState NodeApi::state_of(const types::RegisteredService& service,
+                                      const types::WorkflowId& id, http::RunState state) const {
+    const auto& workflow = service.service.workflows.at(id);
+    http::WorkflowState out{id, state, {}};
+    const auto* chain = types::chain_of(workflow.trigger);
+    if (auto refused = quarantine_of(workflow); !refused.empty()) {
+        out.state = http::RunState::Degraded;
+        out.reason = std::move(refused);
+    } else if (chain != nullptr && deps_.chains.configs()->find(*chain) == nullptr) {
+        out.state = http::RunState::WaitingForChain;
+        out.reason = "chain " + chain->str() + " is not configured";
+    } else if (auto error = deps_.dispatcher.last_error(service.id, id)) {
+        out.state = http::RunState::Degraded;
+        out.reason = "last run failed: " + *error;
+    }
+    return out;
+}
+
+base::Result<http::ServiceState> NodeApi::state_of(const types::RegisteredService& service) const {
     const auto health = deps_.services.health(service.id);
+    WAVS_TRY(auto permissions, deps_.services.permissions(service.id));
     http::ServiceState state;
     state.service = service.id;
     state.name = service.service.name;
     state.reason = health.reason;
     state.state = run_state(health.state);
+    state.permissions = std::move(permissions.in_force);
+    auto workflows = state.state;
+    if (workflows == http::RunState::WaitingForChain) {
+        workflows = http::RunState::Active;
+    }
+    if (auto& more = permissions.asks_for_more) {
+        // While an update waits for the operator, the version before runs.
+        if (workflows == http::RunState::Held) {
+            workflows = service.active() ? http::RunState::Active : http::RunState::Paused;
+        }
+        state.asks_for_more = {more->digest, std::move(more->uri), more->in_force,
+                               std::move(more->permissions)};
+    }
     for (const auto& [id, workflow] : service.service.workflows) {
-        http::WorkflowState one;
-        one.workflow = id;
-        one.state =
-            state.state == http::RunState::WaitingForChain ? http::RunState::Active : state.state;
-        const auto* chain = types::chain_of(workflow.trigger);
-        if (auto refused = quarantine_of(workflow); !refused.empty()) {
-            one.state = http::RunState::Degraded;
-            one.reason = std::move(refused);
-            if (state.state == http::RunState::Active) {
-                state.state = http::RunState::Degraded;
-                state.reason = one.reason;
-            }
-        } else if (chain != nullptr && deps_.chains.configs()->find(*chain) == nullptr) {
-            one.state = http::RunState::WaitingForChain;
-            one.reason = "chain " + chain->str() + " is not configured";
-        } else if (auto error = deps_.dispatcher.last_error(service.id, id)) {
-            one.state = http::RunState::Degraded;
-            one.reason = "last run failed: " + *error;
+        auto one = state_of(service, id, workflows);
+        if (state.state == http::RunState::Active && !quarantine_of(workflow).empty()) {
+            state.state = http::RunState::Degraded;
+            state.reason = one.reason;
         }
         state.workflows.push_back(std::move(one));
     }
@@ -175,9 +193,14 @@ http::ServiceState NodeApi::state_of(const types::RegisteredService& service) co
 async::Task<base::Result<std::vector<http::ServiceState>>> NodeApi::service_states() {
     std::vector<http::ServiceState> states;
     for (const auto& service : deps_.services.list()) {
-        states.push_back(state_of(*service));
+        WAVS_CO_TRY(auto state, state_of(*service));
+        states.push_back(std::move(state));
     }
     co_return states;
+}
+
+async::Task<base::Result<void>> NodeApi::agree_to_permissions(types::ServiceDigest digest) {
+    co_return co_await deps_.services.agree(digest);
 }
 
 base::Result<http::EventInfo> NodeApi::info_of(const types::EventRecord& event) const {

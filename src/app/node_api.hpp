@@ -45,6 +45,7 @@ public:
 
     async::Task<base::Result<http::ServiceList>> list_services() override;
     async::Task<base::Result<std::vector<http::ServiceState>>> service_states() override;
+    async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest) override;
     async::Task<base::Result<std::vector<http::EventInfo>>> latest_events() override;
     async::Task<base::Result<std::vector<http::EventInfo>>> failed_events() override;
     async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,
@@ -76,7 +77,9 @@ public:
     async::Task<base::Result<void>> add_chain(types::AddChainRequest request) override;
 
 private:
-    http::ServiceState state_of(const types::RegisteredService& service) const;
+    base::Result<http::ServiceState> state_of(const types::RegisteredService& service) const;
+    http::WorkflowState state_of(const types::RegisteredService& service,
+                                 const types::WorkflowId& id, http::RunState state) const;
     std::string quarantine_of(const types::Workflow& workflow) const;
     base::Result<http::EventInfo> info_of(const types::EventRecord& event) const;
 

@@ -78,6 +78,9 @@ dispatcher::ServicesOptions services_options(const config::Config& config) {
     options.manifest = manifest_options(config);
     options.uri_poll = config.service_uri_poll;
     options.update_hold = config.update_hold;
+    options.permission_policy = config.permission_policy == config::PermissionPolicy::Hold
+                                    ? dispatcher::PermissionPolicy::Hold
+                                    : dispatcher::PermissionPolicy::Accept;
     return options;
 }
 

@@ -85,8 +85,7 @@ void add_services(Fields<C>& out) {
                            "older ones are dropped; 0 = all are made up for"));
     out.push_back(field<C>("permission_policy", path(&C::permission_policy),
                            "an update that asks for more permissions: take it, or hold the old "
-                           "version until the operator agrees",
-                           kLater));
+                           "version until the operator agrees"));
     out.push_back(field<C>("accept_legacy_manifests", path(&C::accept_legacy_manifests),
                            "read manifests of the older form"));
     out.push_back(field<C>("legacy_chain_names", path(&C::legacy_chain_names),

@@ -96,6 +96,15 @@ Reply get_service_states(Services& services, Call /*call*/) {
     co_return reply(200, kJson, to_json(states));
 }
 
+Reply post_permissions(Services& services, Call call) {
+    WAVS_CO_TRY(const auto digest, parse_path_hex<types::ServiceDigest>(call.parameters.at(0)));
+    const auto agreed = co_await services.node.agree_to_permissions(digest);
+    if (!agreed.has_value()) {
+        co_return agreed.error();
+    }
+    co_return empty_reply(204);
+}
+
 Reply post_service(Services& services, Call call) {
     WAVS_CO_TRY(auto request, read_add_service(call.body));
     const auto added = co_await services.node.add_service(std::move(request));

@@ -177,6 +177,21 @@ void write_stream(Writer& json, const ChainStream& stream) {
     json.end_object();
 }
 
+void write_more(Writer& json, const std::optional<AskedForMore>& more) {
+    json.key("asks_for_more");
+    if (!more) {
+        json.null();
+        return;
+    }
+    json.begin_object();
+    text_member(json, "digest", types::to_string(more->digest));
+    text_member(json, "uri", more->uri);
+    json.key("in_force");
+    json.boolean(more->in_force);
+    text_list(json, "permissions", more->permissions);
+    json.end_object();
+}
+
 std::string one_member(std::string_view name, std::string_view text) {
     std::string out;
     Writer json(out);
@@ -346,6 +361,8 @@ std::string to_json(const std::vector<ServiceState>& states) {
             json.end_object();
         }
         json.end_object();
+        text_list(json, "permissions", service.permissions);
+        write_more(json, service.asks_for_more);
         json.end_object();
     }
     json.end_array();

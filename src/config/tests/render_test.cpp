@@ -68,7 +68,7 @@ TEST(PrintConfig, shows_values_with_their_source) {
     EXPECT_THAT(text, HasSubstr("wasm_threads = 2  # --wasm-threads\n"));
     EXPECT_THAT(text, HasSubstr("max_execution_seconds = 300  # default\n"));
     EXPECT_THAT(text, HasSubstr("# jaeger = none  # default; no effect in this version\n"));
-    EXPECT_THAT(text, HasSubstr("permission_policy = \"accept\"  # default; no effect"));
+    EXPECT_THAT(text, HasSubstr("permission_policy = \"accept\"  # default\n"));
     EXPECT_THAT(text, HasSubstr("signing_mnemonic = \"<redacted>\"  # WAVS_SIGNING_MNEMONIC\n"));
     EXPECT_THAT(text, HasSubstr("chains.evm.1.ws_endpoints = [\"wss://h:1\", \"wss://g\"]"));
     EXPECT_THAT(text, HasSubstr("p2p = \"disabled\"  # default\n"));

@@ -328,7 +328,43 @@ TEST_F(EndpointsTest, service_states) {
                 R"({"services":[{"service_id":")" + std::string(kManagerId) +
                     R"(","name":"demo","state":"degraded","reason":"one workflow waits",)"
                     R"("workflows":{"default":{"state":"waiting_for_chain",)"
-                    R"("reason":"evm:9 is unknown"}}}]})");
+                    R"("reason":"evm:9 is unknown"}},"permissions":[],"asks_for_more":null}]})");
+}
+
+TEST_F(EndpointsTest, permissions_are_shown_and_agreed_to_by_digest) {
+    const std::string digest(64, 'a');
+    ServiceState state;
+    state.service = types::parse_service_id(kManagerId).value();
+    state.state = RunState::Held;
+    state.permissions = {"may this"};
+    state.asks_for_more = {
+        types::parse_service_digest(digest).value(), "http://m/2", false, {"and that", "and more"}};
+    node_.states.push_back(state);
+    EXPECT_THAT(get("/node/services").body,
+                HasSubstr(R"("permissions":["may this"],"asks_for_more":{"digest":")" + digest +
+                          R"(","uri":"http://m/2","in_force":false,)"
+                          R"("permissions":["and that","and more"]}}]})"));
+    const auto path = "/node/permissions/" + digest;
+    EXPECT_EQ(send(request("POST", path)).status, 204U);
+    EXPECT_THAT(node_.agreed, ElementsAre(state.asks_for_more->digest));
+    EXPECT_EQ(send(request("POST", "/node/permissions/aa")).status, 400U);
+    EXPECT_EQ(header(get(path), "allow"), "POST");
+    node_.failures.emplace("agree_to_permissions",
+                           base::Error(base::ErrorKind::NotFound, "nothing_to_agree", "none"));
+    EXPECT_EQ(send(request("POST", path)).status, 404U);
+    node_.failures.clear();
+    node_.failures.emplace("agree_to_permissions",
+                           base::Error(base::ErrorKind::Conflict, "update_pending", "newer"));
+    EXPECT_EQ(send(request("POST", path)).status, 409U);
+    auto remote = request("POST", path);
+    remote.head.peer_is_loopback = false;
+    EXPECT_EQ(send(std::move(remote)).status, 403U) << "from elsewhere only with a token";
+    open(token_options());
+    EXPECT_EQ(send(request("POST", path)).status, 401U);
+    node_.failures.clear();
+    const net::Headers token{{"Authorization", "Bearer " + std::string(kToken)}};
+    EXPECT_EQ(send(request("POST", path, token)).status, 204U);
+    EXPECT_EQ(node_.agreed.size(), 2U);
 }
 
 TEST_F(EndpointsTest, failed_events_are_listed_run_again_or_given_up) {

@@ -160,12 +160,24 @@ struct WorkflowState {
     /// Why; empty when active.
     std::string reason;
 };
+/// An update that asks for more permissions than the operator agreed to.
+struct AskedForMore {
+    /// Of its manifest; what an agreement names.
+    types::ServiceDigest digest;
+    std::string uri;
+    /// Otherwise the version before is, until the operator agrees.
+    bool in_force = false;
+    std::vector<std::string> permissions;
+};
 struct ServiceState {
     types::ServiceId service;
     std::string name;
     RunState state = RunState::Active;
     std::string reason;
     std::vector<WorkflowState> workflows;
+    /// What the manifest in force may do, a sentence each.
+    std::vector<std::string> permissions;
+    std::optional<AskedForMore> asks_for_more;
 };
 
 /// One step of an event on its way, with the time it was stored.
@@ -219,6 +231,9 @@ public:
     /// In any order.
     virtual async::Task<base::Result<ServiceList>> list_services() = 0;
     virtual async::Task<base::Result<std::vector<ServiceState>>> service_states() = 0;
+    /// The operator agrees to what the manifest with this digest asks for. NotFound when no service
+    /// waits for it, Conflict while a newer one is on its way.
+    virtual async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest) = 0;
     /// The last few events, newest first.
     virtual async::Task<base::Result<std::vector<EventInfo>>> latest_events() = 0;
     /// Those that wait for an operator, oldest first.

@@ -40,6 +40,7 @@ public:
     std::vector<EventInfo> events;
     std::vector<EventInfo> failed;
     std::vector<std::pair<std::uint64_t, FailedEvent>> settled;
+    std::vector<types::ServiceDigest> agreed;
     std::vector<StruckComponent> struck;
     std::vector<types::ComponentDigest> lifted;
     std::set<types::ComponentDigest> components;
@@ -105,6 +106,11 @@ public:
     async::Task<base::Result<std::vector<ServiceState>>> service_states() override {
         WAVS_CO_TRY(co_await enter("service_states"));
         co_return states;
+    }
+    async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest) override {
+        WAVS_CO_TRY(co_await enter("agree_to_permissions"));
+        agreed.push_back(digest);
+        co_return base::ok();
     }
     async::Task<base::Result<std::vector<EventInfo>>> latest_events() override {
         WAVS_CO_TRY(co_await enter("latest_events"));
