@@ -331,6 +331,19 @@ async::Task<base::Result<SignerReply>> NodeClient::signer(types::ServiceManager 
     co_return read_signer(body);
 }
 
+async::Task<base::Result<std::string>> NodeClient::service_states() {
+    Call call{.target = "/node/services"};
+    co_return co_await expect_success(std::move(call));
+}
+
+async::Task<base::Result<void>> NodeClient::agree_to_permissions(types::ServiceDigest digest) {
+    Call call{.method = "POST",
+              .target = "/node/permissions/" + types::to_string(digest),
+              .limit = kLongLimit};
+    WAVS_CO_TRY(co_await expect_success(std::move(call)));
+    co_return base::ok();
+}
+
 async::Task<base::Result<std::string>> NodeClient::quarantine() {
     Call call{.target = "/node/quarantine"};
     co_return co_await expect_success(std::move(call));

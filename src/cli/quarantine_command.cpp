@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quarantine_command.hpp"
 
-#include "wavs/async/runtime.hpp"
-#include "wavs/cli/node_client.hpp"
-#include "wavs/telemetry/log.hpp"
+#include "node_line.hpp"
 
 #include <fmt/chrono.h>
+#include <fmt/ranges.h>
 
 namespace wavs::cli {
 namespace {
-
-constexpr Flag kCommonFlags[] = {
-    {"--wavs-endpoint", "URL", "HTTP interface of the node (default: http://127.0.0.1:8000)"},
-    {"--bearer-token", "TOKEN", "what the node asks of those who change it"},
-    {"--json", "", "one JSON document on standard output"},
-};
 
 int failed(const base::Error& error, Terminal& terminal) {
     terminal.error(error);
@@ -71,39 +64,10 @@ async::Task<int> lift(NodeClient node, types::ComponentDigest digest, bool json,
     co_return kExitOk;
 }
 
-// The node's interface, for as long as one question takes.
-class Line {
-public:
-    explicit Line(const config::CliConfig& config) {
-        static_cast<void>(telemetry::configure_log({.directives = {"warn"}}));
-        std::optional<std::string> token;
-        if (config.bearer_token) {
-            token = config.bearer_token->reveal();
-        }
-        node_.emplace(http_, config.wavs_endpoint, std::move(token));
-    }
-    const NodeClient& node() const { return *node_; }
-    int run(async::Task<int> task) {
-        const int status = runtime_.run(std::move(task));
-        runtime_.stop();
-        return status;
-    }
-
-private:
-    async::Runtime runtime_{{.io_threads = 1, .blocking_threads = 1}};
-    async::SystemTimers timers_;
-    base::SystemClock clock_;
-    net::SystemResolver resolver_{runtime_.blocking()};
-    net::HttpClient http_{net::DialContext{timers_, clock_, resolver_, {}, {}}};
-    std::optional<NodeClient> node_;
-};
-
 }  // namespace
 
-std::span<const Flag> node_common_flags() { return kCommonFlags; }
-
 int run_quarantine_list(Invocation& invocation, Terminal& terminal) {
-    Line line(invocation.config);
+    NodeLine line(invocation.config);
     return line.run(list(line.node(), invocation.config.json, terminal));
 }
 
@@ -117,7 +81,7 @@ int run_quarantine_lift(Invocation& invocation, Terminal& terminal) {
                         "write the one that wavs-cli quarantine list shows"),
             terminal);
     }
-    Line line(invocation.config);
+    NodeLine line(invocation.config);
     return line.run(lift(line.node(), digest.value(), invocation.config.json, terminal));
 }
 

@@ -5,8 +5,6 @@
 
 namespace wavs::cli {
 
-std::span<const Flag> node_common_flags();
-
 int run_quarantine_list(Invocation& invocation, Terminal& terminal);
 int run_quarantine_lift(Invocation& invocation, Terminal& terminal);
 

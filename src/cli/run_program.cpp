@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "determinism_command.hpp"
 #include "dev_options.hpp"
+#include "node_line.hpp"
+#include "permissions_command.hpp"
 #include "quarantine_command.hpp"
 #include "replay_command.hpp"
 #include "wavs/base/version.hpp"
@@ -68,6 +70,18 @@ std::span<const Command> commands() {
                 {},
                 node_common_flags(),
                 run_quarantine_lift},
+        Command{"permissions list",
+                "what the services of a node may do, and which updates ask for more",
+                "",
+                {},
+                node_common_flags(),
+                run_permissions_list},
+        Command{"permissions agree",
+                "agree to what a manifest asks for; take it, if it was held",
+                "DIGEST",
+                {},
+                node_common_flags(),
+                run_permissions_agree},
         Command{
             "version", "the version of this program and of the protocol", "", {}, {}, run_version},
         Command{"help", "this text, or the help of one command", "[COMMAND]", {}, {}, run_help},

@@ -110,6 +110,22 @@ TEST(Commands, a_quarantine_is_lifted_by_one_digest) {
     EXPECT_THAT(nobody.err, HasSubstr("127.0.0.1:1"));
 }
 
+TEST(Commands, an_agreement_names_one_manifest) {
+    EXPECT_EQ(parse({"permissions"}).value().command->name, "permissions list");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{}, {"abc"}, {std::string(64, 'a'), std::string(64, 'b')}}) {
+        std::vector<std::string> argv{"permissions", "agree"};
+        argv.insert(argv.end(), words.begin(), words.end());
+        const ProgramRun wrong(argv);
+        EXPECT_EQ(wrong.status, kExitUsage);
+        EXPECT_THAT(wrong.err, HasSubstr("permissions list shows"));
+    }
+    const ProgramRun nobody(
+        {"permissions", "agree", std::string(64, 'a'), "--wavs-endpoint", "http://127.0.0.1:1"});
+    EXPECT_EQ(nobody.status, kExitFailure);
+    EXPECT_THAT(nobody.err, HasSubstr("127.0.0.1:1"));
+}
+
 TEST(Commands, a_missing_program_says_how_to_get_it) {
     const ProgramRun chain({"dev", "--once", "--anvil", "/nowhere/anvil"});
     EXPECT_EQ(chain.status, kExitFailure);

@@ -2,6 +2,7 @@
 #include "wavs/async/runtime.hpp"
 #include "wavs/async/testing/run.hpp"
 #include "wavs/cli/node_client.hpp"
+#include "wavs/cli/node_permissions.hpp"
 #include "wavs/cli/node_process.hpp"
 #include "wavs/cli/programs.hpp"
 #include "wavs/cli/timeline.hpp"
@@ -124,6 +125,33 @@ TEST_F(NodeClientTest, components_are_let_off_by_their_digest) {
     ASSERT_TRUE(run(client_.lift_quarantine(one.digest)).has_value());
     EXPECT_EQ(node_.seen.head.method, "DELETE");
     EXPECT_EQ(node_.seen.head.target, "/node/quarantine/" + digest);
+}
+
+TEST_F(NodeClientTest, permissions_are_shown_with_what_waits_for_agreement) {
+    const std::string digest(64, 'a');
+    const std::string service(64, 'b');
+    answer(200, R"({"services":[{"service_id":")" + service +
+                    R"(","name":"demo","state":"held","reason":"","workflows":{},)"
+                    R"("permissions":["this"],"asks_for_more":{"digest":")" +
+                    digest +
+                    R"(","uri":"http://m","in_force":false,"permissions":["that"]}},)"
+                    R"({"service_id":")" +
+                    service + R"(","name":"plain","permissions":[],"asks_for_more":null}]})");
+    const auto read = read_permissions(run(client_.service_states()).value());
+    ASSERT_TRUE(read.has_value()) << read.error().full_text();
+    EXPECT_EQ(node_.seen.head.target, "/node/services");
+    EXPECT_THAT(permission_lines(read.value()),
+                ElementsAre(service + "  demo", "  this",
+                            "  the manifest at http://m waits for you and asks for more:",
+                            "    that", "  to agree: wavs-cli permissions agree " + digest,
+                            service + "  plain", "  no permissions"));
+    EXPECT_THAT(permission_lines({}), ElementsAre("this node runs no service"));
+    EXPECT_FALSE(read_permissions(R"({"services":[{"name":"x"}]})").has_value());
+    answer(204, "");
+    ASSERT_TRUE(
+        run(client_.agree_to_permissions(read.value()[0].asks_for_more->digest)).has_value());
+    EXPECT_EQ(node_.seen.head.method, "POST");
+    EXPECT_EQ(node_.seen.head.target, "/node/permissions/" + digest);
 }
 
 TEST_F(NodeClientTest, a_stream_watches_only_when_it_is_settled_and_has_both_filters) {

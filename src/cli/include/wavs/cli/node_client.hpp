@@ -96,6 +96,9 @@ public:
     async::Task<base::Result<void>> remove_services(std::vector<types::ServiceManager> managers);
     async::Task<base::Result<SignerReply>> signer(types::ServiceManager manager);
 
+    async::Task<base::Result<std::string>> service_states();
+    async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest);
+
     async::Task<base::Result<std::string>> quarantine();
     async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest);
 
