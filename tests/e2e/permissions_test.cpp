@@ -123,6 +123,36 @@ TEST_F(PermissionScenario, a_component_reaches_the_endpoints_of_the_chains) {
     EXPECT_THAT(trigger_by_hand(asking, "http GET " + server_->url()), HasSubstr(kDenied));
 }
 
+TEST_F(PermissionScenario, a_held_update_waits_for_the_operator) {
+    start({.node_env = {{"WAVS_PERMISSION_POLICY", "hold"}}});
+    const auto old_one = service({{"default", workflow("square", contracts_)}});
+    opt_in(old_one);
+    EXPECT_EQ(fire_and_wait(contracts_, R"({"x":3})"), R"({"y":9})");
+
+    auto asking = service({{"default", workflow("echo", contracts_)}});
+    asking.workflows.at(id("default")).component.permissions = hosts({"api.example.com"});
+    const auto digest = must(devnet_->publish(asking));
+    const auto states = [&] { return must(client().service_states()); };
+    wait_until("the update is held", [&] {
+        return states().find(R"("state":"held","reason":"the manifest at)") != std::string::npos;
+    });
+    EXPECT_THAT(states(), HasSubstr("component: HTTP requests to api.example.com"));
+    EXPECT_THAT(states(), HasSubstr("wavs-cli permissions agree " + types::to_string(digest)));
+    EXPECT_EQ(metric("wavs_held_updates"), 1);
+    EXPECT_EQ(fire_and_wait(contracts_, R"({"x":4})"), R"({"y":16})") << "the old version runs";
+
+    must(devnet_->kill_node());
+    must(devnet_->restart_node());
+    EXPECT_THAT(states(), HasSubstr(R"("state":"held")"));
+    EXPECT_EQ(fire_and_wait(contracts_, R"({"x":5})"), R"({"y":25})") << "also after a restart";
+
+    must(client().agree_to_permissions(digest));
+    EXPECT_THAT(states(), HasSubstr(R"("state":"active")"));
+    EXPECT_THAT(states(), HasSubstr(R"("asks_for_more":null)"));
+    EXPECT_EQ(fire_and_wait(contracts_, R"({"x":6})"), R"({"x":6})") << "the new version runs";
+    EXPECT_EQ(handled_count(contracts_.handler), 4U) << "each event has exactly one result";
+}
+
 TEST_F(PermissionScenario, scenario_43_slow_components) {
     start();
     std::map<std::string, types::Workflow> workflows;
