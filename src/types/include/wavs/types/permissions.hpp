@@ -13,7 +13,7 @@
 
 namespace wavs::types {
 
-/// What a manifest asks an operator for: docs/protocol/01-values.md 3.7. Plain values without the
+/// What a manifest asks an operator for: docs/protocol/01-values.md 3.8. Plain values without the
 /// components themselves: another digest with the same permissions asks for nothing more.
 
 struct ComponentGrants {
