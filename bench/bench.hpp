@@ -36,6 +36,7 @@ void posting(const Settings& settings);
 void idle(const Settings& settings);
 void cron_idle(const Settings& settings);
 void restart(const Settings& settings);
+void catch_up(const Settings& settings);
 void hostile_neighbours(const Settings& settings);
 void services_200(const Settings& settings);
 void engine_hot(const Settings& settings);

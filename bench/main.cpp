@@ -23,13 +23,14 @@ struct Named {
     /// Also when no name is given.
     bool by_default = true;
 };
-constexpr std::array<Named, 14> kAll = {{{"pipeline", pipeline},
+constexpr std::array<Named, 15> kAll = {{{"pipeline", pipeline},
                                          {"http_trigger", http_trigger},
                                          {"latency_idle", latency_idle},
                                          {"posting", posting},
                                          {"idle", idle},
                                          {"cron_idle", cron_idle},
                                          {"restart", restart},
+                                         {"catch_up", catch_up},
                                          {"services_200", services_200},
                                          {"engine_hot", engine_hot},
                                          {"engine_scaling", engine_scaling},
