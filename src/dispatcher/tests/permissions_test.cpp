@@ -289,6 +289,7 @@ TEST_F(PermissionsTest, a_removed_service_leaves_nothing_held) {
     start_with(PermissionPolicy::Hold);
     announce_held();
     ASSERT_TRUE(run(services_->remove(manager_)).has_value());
+    EXPECT_FALSE(store_.get(storage::Keyspace::PendingUpdates, manifest().id().view()).value());
     EXPECT_EQ(metric("wavs_held_updates"), 0);
     EXPECT_EQ(agree(asking("a.example")).error().code().view(), "nothing_to_agree");
     register_service();
