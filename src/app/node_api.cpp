@@ -6,6 +6,8 @@
 #include "wavs/config/config_json.hpp"
 #include "wavs/telemetry/log.hpp"
 
+#include <map>
+
 namespace wavs::app {
 namespace {
 
@@ -235,9 +237,26 @@ base::Result<http::EventInfo> NodeApi::info_of(const types::EventRecord& event) 
 async::Task<base::Result<std::vector<http::EventInfo>>> NodeApi::latest_events() {
     constexpr std::size_t kEvents = 20;
     WAVS_CO_TRY(auto events, deps_.journal.latest(kEvents));
+    std::map<types::Bytes32, types::EventId> posted;
+    for (const auto& event : events) {
+        WAVS_CO_TRY(const auto results, deps_.journal.results_of(event.sequence));
+        for (const auto& result : results) {
+            const auto* evm =
+                result.tx_hash ? std::get_if<types::EvmTxHash>(&*result.tx_hash) : nullptr;
+            if (evm != nullptr) {
+                posted.emplace(evm->hash, event.default_event_id);
+            }
+        }
+    }
     std::vector<http::EventInfo> out;
     for (const auto& event : events) {
         WAVS_CO_TRY(auto info, info_of(event));
+        if (const auto* log = std::get_if<types::EvmEventData>(&event.action.data)) {
+            const auto cause = posted.find(log->tx_hash);
+            if (cause != posted.end()) {
+                info.caused_by = cause->second;
+            }
+        }
         out.push_back(std::move(info));
     }
     co_return out;

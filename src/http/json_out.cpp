@@ -385,6 +385,12 @@ std::string to_json(const std::vector<EventInfo>& events) {
         text_member(json, "workflow_id", event.workflow.str());
         text_member(json, "trace_id", types::to_string(event.trace));
         text_member(json, "state", event.state);
+        json.key("caused_by");
+        if (event.caused_by) {
+            json.string(base::hex0x(event.caused_by->view()));
+        } else {
+            json.null();
+        }
         json.key("stages");
         json.begin_array();
         for (const EventStage& stage : event.stages) {

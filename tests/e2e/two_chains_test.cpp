@@ -121,18 +121,22 @@ protected:
         return handled.at(0);
     }
 
-    /// What the node shows of its events, oldest first: id, and the transaction that confirmed its
-    /// result.
+    /// What the node shows of its events, oldest first: id, the transaction that confirmed its
+    /// result, the event before it.
     struct Shown {
         std::string event_id;
         std::string confirmed_by;
+        std::string caused_by;
     };
     std::vector<Shown> shown() {
         const auto text = must(client().events(10)).value();
         const auto document = types::json::Document::parse(text).value();
         std::vector<Shown> out;
         for (const auto& event : document.root().find("events")->items()) {
-            Shown one{std::string(event.find("event_id")->text()), ""};
+            Shown one{std::string(event.find("event_id")->text()), "", ""};
+            if (const auto cause = event.find("caused_by"); cause && cause->is_string()) {
+                one.caused_by = cause->text();
+            }
             for (const auto& stage : event.find("stages")->items()) {
                 if (stage.find("stage")->text() == "result confirmed") {
                     one.confirmed_by = stage.find("detail")->text();
@@ -161,8 +165,8 @@ protected:
         const types::Service& service;
         std::string_view workflow;
     };
-    /// One event on the first chain leads to one result on the second, and from what the node shows
-    /// each step is found from the one before: by the transaction that confirmed it.
+    /// One event on the first chain leads to one result on the second, and what the node shows of
+    /// each step names the one before.
     void expect_composed(const Step& first, const Step& second) {
         const auto fired =
             must(devnet_->fire(contracts_.trigger, base::to_bytes(std::string_view(R"({"x":3})"))));
@@ -180,6 +184,8 @@ protected:
         EXPECT_EQ(now[1].event_id, hex(event_in(between, second.service, second.workflow)));
         EXPECT_EQ(now[1].event_id, hex(last.result.event_id));
         EXPECT_EQ(now[1].confirmed_by, types::to_string(last.tx_hash));
+        EXPECT_EQ(now[0].caused_by, "");
+        EXPECT_EQ(now[1].caused_by, now[0].event_id);
     }
 
     std::unique_ptr<cli::Anvil> second_;

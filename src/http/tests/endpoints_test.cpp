@@ -410,12 +410,19 @@ TEST_F(EndpointsTest, latest_events) {
     event.state = "done";
     event.stages.push_back({"event accepted", {5}, "by manual"});
     node_.events.push_back(event);
+    event.caused_by = event.event_id;
+    event.stages.clear();
+    node_.events.push_back(event);
     expect_json("/node/events",
                 R"({"events":[{"sequence":7,"event_id":"0x)" + std::string(40, '0') +
                     R"(","service_id":")" + std::string(kManagerId) +
                     R"(","workflow_id":"default","trace_id":")" + std::string(32, '0') +
-                    R"(","state":"done","stages":[{"stage":"event accepted","time_ns":5,)"
-                    R"("detail":"by manual"}]}]})");
+                    R"(","state":"done","caused_by":null,"stages":[{"stage":"event accepted",)"
+                    R"("time_ns":5,"detail":"by manual"}]},{"sequence":7,"event_id":"0x)" +
+                    std::string(40, '0') + R"(","service_id":")" + std::string(kManagerId) +
+                    R"(","workflow_id":"default","trace_id":")" + std::string(32, '0') +
+                    R"(","state":"done","caused_by":"0x)" + std::string(40, '0') +
+                    R"(","stages":[]}]})");
 }
 
 }  // namespace

@@ -195,6 +195,8 @@ struct EventInfo {
     types::WorkflowId workflow;
     types::TraceId trace;
     std::string state;
+    /// The event in whose result's transaction this one happened, when it is among those shown.
+    std::optional<types::EventId> caused_by;
     std::vector<EventStage> stages;
 };
 
