@@ -10,6 +10,8 @@ namespace {
 
 // A long range goes in pieces of so many, each with the positions behind it.
 constexpr std::size_t kEventsPerPiece = 256;
+// Announcements that could not be read are asked for again after that, or at the next head.
+constexpr auto kAskAgain = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -23,7 +25,9 @@ async::Task<base::Result<void>> EvmSource::deliver_blocks() {
         if (!blocks_.has_work(height)) {
             co_return base::ok();
         }
-        if (std::exchange(asked_at_, head_) != head_) {
+        const bool again = ask_again_at_ && chain_.clock().steady_now() >= *ask_again_at_;
+        if (std::exchange(asked_at_, head_) != head_ || again) {
+            ask_again_at_.reset();
             unread = watch_.announcements_below(height, blocks_.due_services(height));
         }
     }
@@ -58,23 +62,25 @@ async::Task<base::Result<void>> EvmSource::deliver_blocks_before(types::ServiceU
 }
 
 // The link may bring the logs of a block after its head, so they are asked for. Without an answer
-// the heights wait for the next head.
+// the heights wait.
 async::Task<base::Result<void>> EvmSource::read_announcements(EvmWatch::Unread unread) {
-    chain_evm::LogRangeReader reader(chain_.client());
-    auto piece = co_await reader.next(unread.filter, unread.range.from, unread.range.to);
-    if (!piece.has_value()) {
-        if (piece.error().kind() == base::ErrorKind::Cancelled) {
-            co_return std::move(piece).error();
+    auto logs = co_await read_logs(unread.filter, unread.range);
+    if (!logs.has_value()) {
+        if (logs.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(logs).error();
         }
         telemetry::log_failure(telemetry::Level::Warn, "triggers",
                                "block intervals wait: the announcements of manifests before them "
                                "cannot be read yet",
-                               piece.error(), {{"chain", chain_.key().str()}});
+                               logs.error(), {{"chain", chain_.key().str()}});
+        ask_again_at_ = chain_.clock().steady_now() + kAskAgain;
         co_return base::ok();
     }
-    WAVS_CO_TRY(co_await deliver(std::move(piece.value().logs)));
-    const std::lock_guard lock(mutex_);
-    watch_.read(unread.filter, {piece.value().from, piece.value().to});
+    if (logs.value()) {
+        WAVS_CO_TRY(co_await deliver(std::move(*logs.value())));
+        const std::lock_guard lock(mutex_);
+        watch_.read(unread.filter, unread.range);
+    }
     co_return base::ok();
 }
 

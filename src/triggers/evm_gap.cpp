@@ -4,6 +4,7 @@
 #include "wavs/triggers/evm_source.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace wavs::triggers {
@@ -97,6 +98,34 @@ async::Task<base::Result<chain_evm::BlockHeader>> EvmSource::compare_with_chain(
     }
     WAVS_CO_TRY(co_await remember(*latest));
     co_return *latest;
+}
+
+// From one endpoint that has all of the blocks: of one that it does not have, an endpoint says that
+// there are no logs. None when the chain replaced the last of them; then the gap is read.
+async::Task<base::Result<std::optional<std::vector<chain_evm::EvmLog>>>> EvmSource::read_logs(
+    chain_evm::LogFilter filter, BlockRange range) {
+    auto client = chain_.steady_client();
+    chain_evm::LogRangeReader reader(client);
+    std::vector<chain_evm::EvmLog> logs;
+    for (auto from = range.from; from <= range.to;) {
+        WAVS_CO_TRY(auto piece, co_await reader.next(filter, from, range.to));
+        std::move(piece.logs.begin(), piece.logs.end(), std::back_inserter(logs));
+        from = piece.to + 1;
+    }
+    WAVS_CO_TRY(const auto last, co_await client.block(chain_evm::BlockRef::at(range.to)));
+    if (!last) {
+        co_return base::Error(
+            base::ErrorKind::Unavailable, "endpoint_behind",
+            fmt::format("{} does not have block {} yet", client.endpoint(), range.to),
+            "nothing: it is asked again");
+    }
+    const std::lock_guard lock(mutex_);
+    const auto known = hashes_.at(range.to);
+    if (known && last->hash && *known != *last->hash) {
+        watch_.make_stale();
+        co_return std::nullopt;
+    }
+    co_return std::move(logs);
 }
 
 async::Task<base::Result<void>> EvmSource::retract(Fork fork, chain_evm::BlockHeader latest) {

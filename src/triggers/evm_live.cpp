@@ -4,7 +4,6 @@
 #include "wavs/triggers/evm_source.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace wavs::triggers {
@@ -40,36 +39,16 @@ async::Task<base::Result<void>> EvmSource::check_live() {
 }
 
 async::Task<base::Result<void>> EvmSource::ask_again(BlockRange range, std::uint64_t settled) {
-    auto client = chain_.steady_client();
-    chain_evm::LogRangeReader reader(client);
-    std::vector<chain_evm::EvmLog> logs;
-    for (auto from = range.from; from <= range.to;) {
-        WAVS_CO_TRY(auto piece, co_await reader.next(*subscribed_, from, range.to));
-        std::move(piece.logs.begin(), piece.logs.end(), std::back_inserter(logs));
-        from = piece.to + 1;
+    WAVS_CO_TRY(auto logs, co_await read_logs(*subscribed_, range));
+    if (!logs) {
+        co_return base::ok();
     }
-    // Of a block that it does not have, an endpoint says that there are no logs.
-    WAVS_CO_TRY(const auto last, co_await client.block(chain_evm::BlockRef::at(range.to)));
-    if (!last) {
-        co_return base::Error(
-            base::ErrorKind::Unavailable, "endpoint_behind",
-            fmt::format("{} does not have block {} yet", client.endpoint(), range.to),
-            "nothing: it is asked again");
-    }
-    {
-        const std::lock_guard lock(mutex_);
-        const auto known = hashes_.at(range.to);
-        if (known && last->hash && *known != *last->hash) {
-            watch_.make_stale();
-            co_return base::ok();
-        }
-    }
-    std::erase_if(logs, [this](const auto& log) {
+    std::erase_if(*logs, [this](const auto& log) {
         const auto key = chain_evm::key_of(log);
         return !key || delivered_.contains(*key);
     });
-    if (!logs.empty()) {
-        WAVS_CO_TRY(co_await make_up(std::move(logs), settled));
+    if (!logs->empty()) {
+        WAVS_CO_TRY(co_await make_up(std::move(*logs), settled));
         const std::lock_guard lock(mutex_);
         if (watch_.stale()) {
             co_return base::ok();

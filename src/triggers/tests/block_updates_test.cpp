@@ -138,10 +138,46 @@ TEST_F(BlockUpdatesTest, without_an_answer_heights_wait_for_the_next_head_and_ot
     mine();
     EXPECT_THAT(heights_under(other), ElementsAre(102));
     tell(chain_evm::Wake{});
-    EXPECT_EQ(log_.count("block intervals wait"), 1U) << "asked once a head";
+    EXPECT_EQ(log_.count("block intervals wait"), 1U) << "not asked all the time";
     node_.answers["eth_getLogs"] = answer;
     mine();
     EXPECT_THAT(heights(), ElementsAre(102, 103, 103));
+}
+
+TEST_F(BlockUpdatesTest, heights_that_wait_for_an_answer_need_no_other_head) {
+    const auto first = revision({{"a", blocks(1)}});
+    start_with({first});
+    mine();
+    EXPECT_THAT(heights(), ElementsAre(101));
+    const auto answer = node_.answers.at("eth_getLogs");
+    node_.error("eth_getLogs", R"({"code":-32000,"message":"busy"})");
+    mine();
+    EXPECT_THAT(heights(), IsEmpty());
+    node_.answers["eth_getLogs"] = answer;
+    clock_.advance(std::chrono::seconds(2));
+    tell(chain_evm::Wake{});
+    EXPECT_THAT(heights_under(first), ElementsAre(102));
+}
+
+TEST_F(BlockUpdatesTest, an_endpoint_that_lags_behind_hides_no_announcement) {
+    const auto first = revision({{"a", blocks(1)}});
+    start_with({first});
+    mine();
+    announce("b");
+    tell_head();
+    EXPECT_THAT(heights_under(first), ElementsAre(101, 102));
+    const auto logs = node_.answers.at("eth_getLogs");
+    const auto block = node_.answers.at("eth_getBlockByNumber");
+    node_.answers["eth_getLogs"] = [](const std::string&) { return "\"result\":[]"; };
+    node_.answers["eth_getBlockByNumber"] = [](const std::string&) { return "\"result\":null"; };
+    mine();
+    mine();
+    EXPECT_THAT(heights(), IsEmpty()) << "of blocks that it does not have it says: no logs";
+    node_.answers["eth_getLogs"] = logs;
+    node_.answers["eth_getBlockByNumber"] = block;
+    mine();
+    EXPECT_THAT(changes_, SizeIs(1));
+    EXPECT_THAT(heights(), IsEmpty()) << "they are those of the manifest that was announced";
 }
 
 TEST_F(BlockUpdatesTest, an_announcement_is_not_lost_to_an_error_behind_it) {

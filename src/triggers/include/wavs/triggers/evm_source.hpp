@@ -83,6 +83,8 @@ private:
     async::Task<base::Result<chain_evm::BlockHeader>> compare_with_chain(
         chain_evm::RpcClient client);
     async::Task<base::Result<void>> check_live();
+    async::Task<base::Result<std::optional<std::vector<chain_evm::EvmLog>>>> read_logs(
+        chain_evm::LogFilter filter, BlockRange range);
     async::Task<base::Result<void>> ask_again(BlockRange range, std::uint64_t settled);
     async::Task<base::Result<void>> make_up(std::vector<chain_evm::EvmLog> logs,
                                             std::uint64_t settled);
@@ -117,12 +119,14 @@ private:
 
     // These only `run()` touches: what it was handling when it failed, which comes again; the
     // filter of the link that is up, none while it is broken; block intervals that are being handed
-    // over, and the head at which announcements were last asked for on their account; which blocks
-    // of the link are still to be asked for, and what was handed over of them.
+    // over, the head at which announcements were last asked for on their account, and when they are
+    // asked for again because no answer came; which blocks of the link are still to be asked for,
+    // and what was handed over of them.
     std::optional<chain_evm::ChainEvent> current_;
     std::optional<chain_evm::LogFilter> subscribed_;
     std::optional<types::TriggerBatch> unsent_blocks_;
     std::uint64_t asked_at_ = 0;
+    std::optional<base::SteadyTime> ask_again_at_;
     LiveCheck live_check_;
     chain_evm::LogWindow delivered_{65'536};
 
