@@ -49,7 +49,10 @@ async::Task<base::Result<std::unique_ptr<Anvil>>> Anvil::start(Tools tools, Anvi
     auto announced = std::make_shared<std::string>();
     net::ChildOptions child_options;
     child_options.program = options.program;
-    child_options.args = {"--host", "127.0.0.1", "--port", fmt::format("{}", options.port)};
+    // Old states of a long chain: gigabytes, which a killed anvil would leave in the user's home.
+    const auto states = options.log_file.parent_path() / "anvil-states";
+    child_options.args = {"--host",       "127.0.0.1",    "--port", fmt::format("{}", options.port),
+                          "--cache-path", states.string()};
     child_options.args.insert(child_options.args.end(), options.args.begin(), options.args.end());
     child_options.on_stdout = [log, announced](std::string_view line) {
         if (announced->empty() && line.starts_with(kListening)) {

@@ -24,6 +24,7 @@ base::Result<types::EvmAddress> anvil_account(std::uint32_t index);
 
 struct AnvilOptions {
     std::string program;
+    /// What anvil has to store goes beside it.
     std::filesystem::path log_file;
     /// Added to ours.
     std::vector<std::string> args;
