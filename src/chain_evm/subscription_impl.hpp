@@ -132,6 +132,8 @@ private:
     async::Task<base::Result<bool>> reconcile();
     async::Task<base::Result<void>> subscribe(ActiveSubscription wanted);
     async::Task<void> unsubscribe(std::string id);
+    /// Of the subscribes that were answered after they had been given up.
+    async::Task<void> unsubscribe_late();
     async::Task<base::Result<bool>> reconcile_heads(bool wanted);
     async::Task<base::Result<bool>> reconcile_logs(std::optional<LogFilter> wanted);
     async::Task<bool> head_is_stale();

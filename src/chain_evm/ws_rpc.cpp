@@ -102,7 +102,12 @@ async::Task<base::Result<RpcReply>> WsRpc::call(std::string method, std::string 
     const PendingCall registration(pending_, id);
     const auto socket = socket_;
     WAVS_CO_TRY(co_await socket->send(request_text(id, method, params)));
-    co_return co_await wait_reply(slot, std::move(method), limit);
+    auto reply = co_await wait_reply(slot, method, limit);
+    if (method == "eth_subscribe" && !reply.has_value() &&
+        reply.error().kind() == base::ErrorKind::Timeout) {
+        given_up_.insert(id);
+    }
+    co_return reply;
 }
 
 async::Task<base::Result<RpcReply>> WsRpc::wait_reply(async::OneShot<base::Result<RpcReply>> slot,
@@ -165,6 +170,12 @@ std::optional<Notification> WsRpc::dispatch(const json::Value& message) {
     }
     const auto id = message.find("id");
     auto number = id ? json::read_u64(*id) : base::Result<std::uint64_t>(0);
+    if (number.has_value() && given_up_.erase(number.value()) > 0) {
+        if (auto late = read_reply(message, number.value()); late.has_value()) {
+            late_subscribes_.push_back(std::move(late.value()));
+        }
+        return std::nullopt;
+    }
     const auto found = number.has_value() ? pending_.find(number.value()) : pending_.end();
     if (found == pending_.end()) {
         telemetry::log_warn("chain_evm", "an unexpected message from the chain node",

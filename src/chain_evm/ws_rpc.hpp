@@ -9,7 +9,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace wavs::chain_evm {
@@ -49,6 +51,10 @@ public:
     /// Reads until the connection ends, dropping notifications: for links that only make calls.
     void start();
 
+    /// What came in answer to each `eth_subscribe` whose call had given up waiting, once: the node
+    /// has made the subscription all the same.
+    std::vector<RpcReply> take_late_subscribes() { return std::exchange(late_subscribes_, {}); }
+
     bool closed() const { return closed_; }
     std::size_t in_flight() const { return pending_.size(); }
     void abort();
@@ -71,6 +77,9 @@ private:
     async::Executor executor_;
     std::uint64_t next_id_ = 1;
     std::map<std::uint64_t, async::OneShot<base::Result<RpcReply>>> pending_;
+    /// Requests for subscriptions that nobody waits for any more.
+    std::set<std::uint64_t> given_up_;
+    std::vector<RpcReply> late_subscribes_;
     bool closed_ = false;
     async::TaskGroup tasks_;
 };

@@ -23,6 +23,16 @@ bool same(const ActiveSubscription& a, const ActiveSubscription& b) {
     return a.kind == b.kind && a.filter == b.filter;
 }
 
+base::Result<std::string> subscription_id(RpcReply reply) {
+    WAVS_TRY(auto result, result_of("eth_subscribe", std::move(reply)));
+    const auto document = json::Document::parse(std::string_view(result));
+    if (!document.has_value() || !document.value().root().is_string()) {
+        return base::Error(base::ErrorKind::Unavailable, kInvalidResponse,
+                           "eth_subscribe: the subscription id is not a string");
+    }
+    return std::string(document.value().root().text());
+}
+
 }  // namespace
 
 WsSession::WsSession(std::shared_ptr<WsSubscriber::Impl> owner, std::shared_ptr<WsRpc> link,
@@ -117,13 +127,7 @@ async::Task<base::Result<void>> WsSession::process(ActiveSubscription::Kind kind
 async::Task<base::Result<void>> WsSession::subscribe(ActiveSubscription wanted) {
     WAVS_CO_TRY(auto reply, co_await link_->call("eth_subscribe", subscribe_params(wanted),
                                                  owner_->options.response_timeout));
-    WAVS_CO_TRY(auto result, result_of("eth_subscribe", std::move(reply)));
-    const auto document = json::Document::parse(std::string_view(result));
-    if (!document.has_value() || !document.value().root().is_string()) {
-        co_return base::Error(base::ErrorKind::Unavailable, kInvalidResponse,
-                              "eth_subscribe: the subscription id is not a string");
-    }
-    const std::string id(document.value().root().text());
+    WAVS_CO_TRY(const auto id, subscription_id(std::move(reply)));
     WAVS_CO_TRY(auto guard, co_await deliver_lock_.lock());
     const auto kind = wanted.kind;
     active_.insert_or_assign(id, std::move(wanted));
@@ -151,6 +155,16 @@ async::Task<void> WsSession::unsubscribe(std::string id) {
                                reply.error(), {{"chain", owner_->options.name}});
     }
     active_.erase(id);
+}
+
+async::Task<void> WsSession::unsubscribe_late() {
+    for (auto& reply : link_->take_late_subscribes()) {
+        auto id = subscription_id(std::move(reply));
+        // A node may give equal subscriptions one id.
+        if (id.has_value() && !active_.contains(id.value())) {
+            co_await unsubscribe(std::move(id.value()));
+        }
+    }
 }
 
 async::Task<base::Result<bool>> WsSession::reconcile_heads(bool wanted) {
@@ -237,6 +251,7 @@ async::Task<base::Result<bool>> WsSession::reconcile() {
     if (!logs.has_value()) {
         co_return logs;
     }
+    co_await unsubscribe_late();
     co_return owner_->want().version == wanted.version;
 }
 

@@ -73,6 +73,35 @@ TEST_F(SubscriptionLandingTest, a_late_answer_does_not_count_for_another_subscri
     EXPECT_EQ(heads(), Places{7});
 }
 
+TEST_F(SubscriptionLandingTest, a_subscribe_that_lands_after_it_was_given_up_is_ended) {
+    hold_subscribes();
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return held_.size() == 2; }, seconds(1));
+    land(1, "0xb");
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    land(0, "0xa");
+    run_with_time([this] { return unsubscribed() == Ids{R"(["0xa"])"}; });
+    const auto active = subscriber_->state().active_subscriptions;
+    EXPECT_TRUE(active.size() == 1 && active.contains("0xb"));
+}
+
+TEST_F(SubscriptionLandingTest, a_late_answer_with_the_id_in_use_ends_nothing) {
+    hold_subscribes();
+    start();
+    subscriber_->set_logs(filter());
+    run_with_time([this] { return held_.size() == 3; }, seconds(1));
+    // Two late ones; the end of the second tells that the first was looked at.
+    land(2, "0xc");
+    run_with_time([this] { return count<FilterLive>() == 1; });
+    land(0, "0xc");
+    land(1, "0xb");
+    run_with_time([this] { return !unsubscribed().empty(); });
+    EXPECT_EQ(unsubscribed(), Ids{R"(["0xb"])"});
+    ws_.say(FakeWsNode::event("0xc", log_json(0)));
+    run_until([this] { return count<LogSeen>() == 1; });
+}
+
 TEST_F(SubscriptionLandingTest, a_topic_taken_out_before_its_subscribe_lands_never_arrives) {
     hold_subscribes();
     start();
