@@ -142,28 +142,40 @@ async::Task<base::Result<std::shared_ptr<aggregator::Target>>> Chains::target(
     co_return std::shared_ptr<aggregator::Target>(target);
 }
 
-async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
-    types::ServiceManager manager) {
+base::Result<Chains::ManagerOnChain> Chains::manager_on_chain(
+    const types::ServiceManager& manager) const {
     const auto& key = types::chain_of(manager);
-    WAVS_CO_TRY(auto* chain, evm(key));
+    WAVS_TRY(auto* chain, evm(key));
     const auto* evm_manager = std::get_if<types::EvmManager>(&manager);
     if (evm_manager == nullptr) {
-        co_return base::Error(base::ErrorKind::Invalid, "manager_kind",
-                              "Address conversion error: Address is not EVM",
-                              "name an EVM manager for a service on an EVM chain");
+        return base::Error(base::ErrorKind::Invalid, "manager_kind",
+                           "Address conversion error: Address is not EVM",
+                           "name an EVM manager for a service on an EVM chain");
     }
     if (chain->config().all_http_endpoints().empty()) {
-        co_return base::Error(
+        return base::Error(
             base::ErrorKind::Invalid, "no_http_endpoint",
             fmt::format("Config error: No HTTP endpoint configured for chain {}", key.str()),
             "set http_endpoint for the chain");
     }
-    auto client = chain->client();
+    return ManagerOnChain{chain, evm_manager->address};
+}
+
+async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
+    types::ServiceManager manager) {
+    WAVS_CO_TRY(const auto at, manager_on_chain(manager));
+    auto client = at.chain->client();
     WAVS_CO_TRY(const std::uint64_t block, co_await client.block_number());
-    auto managers = chain->service_managers();
-    WAVS_CO_TRY(auto uri, co_await managers.get_service_uri(evm_manager->address,
-                                                            chain_evm::BlockRef::at(block)));
+    auto managers = at.chain->service_managers();
+    WAVS_CO_TRY(auto uri,
+                co_await managers.get_service_uri(at.address, chain_evm::BlockRef::at(block)));
     co_return dispatcher::ServiceUri{std::move(uri), block};
+}
+
+async::Task<base::Result<bool>> Chains::counts(types::ServiceManager manager,
+                                               types::EvmAddress signer) {
+    WAVS_CO_TRY(const auto at, manager_on_chain(manager));
+    co_return co_await at.chain->service_managers().counts(at.address, signer);
 }
 
 std::map<types::ChainKey, std::vector<std::string>> Chains::warnings() const {

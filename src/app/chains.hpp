@@ -35,6 +35,7 @@ public:
     async::Task<base::Result<std::shared_ptr<aggregator::Target>>> target(
         types::SubmitAction action);
     async::Task<base::Result<dispatcher::ServiceUri>> service_uri(types::ServiceManager manager);
+    async::Task<base::Result<bool>> counts(types::ServiceManager manager, types::EvmAddress signer);
     async::Task<std::map<types::ChainKey, chain_evm::ChainHealth>> health();
     /// What keeps results from being posted, or soon will, and is the operator's to settle.
     std::map<types::ChainKey, std::vector<std::string>> warnings() const;
@@ -42,6 +43,11 @@ public:
     void look_at_balances(async::TaskGroup& tasks);
 
 private:
+    struct ManagerOnChain {
+        chain_evm::EvmChain* chain;
+        types::EvmAddress address;
+    };
+    base::Result<ManagerOnChain> manager_on_chain(const types::ServiceManager& manager) const;
     struct Chain {
         std::unique_ptr<chain_evm::ChainEvents> events;
         std::unique_ptr<chain_evm::EvmChain> chain;

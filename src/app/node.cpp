@@ -98,6 +98,7 @@ struct Node::Impl {
     async::Task<base::Result<void>> watch_disk();
     async::Task<base::Result<void>> watch_balances();
     async::Task<base::Result<void>> forget_signed();
+    async::Task<void> run_unsigned(types::EvmAddress signer);
     void start_tasks();
     async::Task<void> stop();
 
@@ -183,7 +184,7 @@ base::Result<void> Node::Impl::build_submission() {
     signer = std::make_unique<submission::LocalSigner>(std::move(keys));
     ledger = std::make_unique<submission::Ledger>(*store);
     submitter = std::make_unique<submission::Submitter>(*signer, *ledger, clock, metrics);
-    submission_port = std::make_unique<SubmissionBinding>(*signer, *submitter);
+    submission_port = std::make_unique<SubmissionBinding>(*signer, *submitter, *ledger);
     return base::ok();
 }
 
@@ -229,6 +230,9 @@ void Node::Impl::build_dispatcher() {
                                         *sources_port,    *manager_port,    clock,
                                         timers,           random,           metrics};
     services = std::make_unique<dispatcher::Services>(deps, services_options(config), strand);
+    services->on_signing_began([this](const types::EvmAddress& key) {
+        background.spawn("events that waited for a key", run_unsigned(key));
+    });
     dispatcher::DispatcherOptions options;
     options.max_running = config.engine.max_runs;
     options.max_running_per_service = config.engine.max_runs_per_service;
@@ -278,6 +282,20 @@ async::Task<base::Result<void>> Node::Impl::forget_signed() {
         std::chrono::duration_cast<std::chrono::seconds>(config.storage.ledger_retention);
     submission::LedgerRetention retention{age, clock, timers, runtime.blocking()};
     co_return co_await ledger->run_retention(std::move(retention));
+}
+
+// What failed because the key did not sign.
+async::Task<void> Node::Impl::run_unsigned(types::EvmAddress key) {
+    const auto again = co_await dispatcher->retry_all(submission::signing_off_text(key));
+    if (!again.has_value()) {
+        telemetry::log_failure(telemetry::Level::Error, "app",
+                               "events that waited for a key do not run again", again.error(),
+                               {{"signer", types::to_checksum_string(key)}});
+    } else if (again.value() > 0) {
+        telemetry::log_info(
+            "app", "events that waited for a key run again",
+            {{"signer", types::to_checksum_string(key)}, {"events", again.value()}});
+    }
 }
 
 void Node::Impl::start_tasks() {
@@ -330,9 +348,16 @@ async::Task<base::Result<void>> Node::Impl::start() {
     WAVS_CO_TRY(co_await storage::prepare_schema(*store, dispatcher::journal_migrations()));
     WAVS_CO_TRY(co_await check_chains());
     WAVS_CO_TRY(co_await journal->open());
+    WAVS_CO_TRY(ledger->open());
     start_tasks();
     WAVS_CO_TRY(co_await services->load());
     WAVS_CO_TRY(co_await dispatcher->start(quarantine->crashed_events()));
+    // A ledger may have been imported since.
+    for (const auto& service : services->list()) {
+        if (ledger->state(service->signer) == types::SignerState::On) {
+            co_await run_unsigned(service->signer);
+        }
+    }
     // A port the system chooses is known only afterwards.
     WAVS_CO_TRY(guest_network->add_own_port(config.port));
     WAVS_CO_TRY(http->start());

@@ -205,6 +205,10 @@ async::Task<base::Result<void>> NodeApi::agree_to_permissions(types::ServiceDige
     co_return co_await deps_.services.agree(digest);
 }
 
+async::Task<base::Result<void>> NodeApi::accept_empty_ledger(types::ServiceId service) {
+    co_return co_await deps_.services.accept_empty_ledger(service);
+}
+
 base::Result<http::EventInfo> NodeApi::info_of(const types::EventRecord& event) const {
     http::EventInfo info;
     info.sequence = event.sequence;

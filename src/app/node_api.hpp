@@ -46,6 +46,7 @@ public:
     async::Task<base::Result<http::ServiceList>> list_services() override;
     async::Task<base::Result<std::vector<http::ServiceState>>> service_states() override;
     async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest) override;
+    async::Task<base::Result<void>> accept_empty_ledger(types::ServiceId service) override;
     async::Task<base::Result<std::vector<http::EventInfo>>> latest_events() override;
     async::Task<base::Result<std::vector<http::EventInfo>>> failed_events() override;
     async::Task<base::Result<void>> settle_failed(std::uint64_t sequence,

@@ -122,4 +122,9 @@ async::Task<base::Result<dispatcher::ServiceUri>> ManagerBinding::service_uri(
     co_return co_await chains_.service_uri(std::move(manager));
 }
 
+async::Task<base::Result<bool>> ManagerBinding::counts(types::ServiceManager manager,
+                                                       types::EvmAddress signer) {
+    co_return co_await chains_.counts(std::move(manager), signer);
+}
+
 }  // namespace wavs::app

@@ -28,9 +28,19 @@ private:
 
 class SubmissionBinding final : public dispatcher::SubmissionPort {
 public:
-    SubmissionBinding(submission::Signer& signer, submission::Submitter& submitter)
-        : signer_(signer), submitter_(submitter) {}
+    SubmissionBinding(submission::Signer& signer, submission::Submitter& submitter,
+                      submission::Ledger& ledger)
+        : signer_(signer), submitter_(submitter), ledger_(ledger) {}
     async::Task<base::Result<types::EvmAddress>> address(std::uint32_t hd_index) override;
+    base::Result<bool> knows(const types::EvmAddress& signer) const override {
+        return ledger_.knows(signer);
+    }
+    types::SignerState state(const types::EvmAddress& signer) const override {
+        return ledger_.state(signer);
+    }
+    storage::Batch set_state(const types::EvmAddress& signer, types::SignerState state) override {
+        return ledger_.set_state(signer, state);
+    }
     async::Flow<base::Result<dispatcher::SignedRun>> sign(
         types::EventJob job, types::RegisteredServicePtr current,
         std::vector<types::WasmResponse> responses) override;
@@ -38,6 +48,7 @@ public:
 private:
     submission::Signer& signer_;
     submission::Submitter& submitter_;
+    submission::Ledger& ledger_;
 };
 
 class AggregatorBinding final : public dispatcher::AggregatorPort {
@@ -88,6 +99,8 @@ public:
     explicit ManagerBinding(Chains& chains) : chains_(chains) {}
     async::Task<base::Result<dispatcher::ServiceUri>> service_uri(
         types::ServiceManager manager) override;
+    async::Task<base::Result<bool>> counts(types::ServiceManager manager,
+                                           types::EvmAddress signer) override;
 
 private:
     Chains& chains_;

@@ -180,6 +180,20 @@ ServiceManagerClient::operator_for_signing_key(types::EvmAddress manager,
     co_return found.is_zero() ? std::optional<types::EvmAddress>() : std::optional(found);
 }
 
+async::Task<base::Result<bool>> ServiceManagerClient::counts(types::EvmAddress manager,
+                                                             types::EvmAddress signing_key) {
+    const auto registered = co_await operator_for_signing_key(manager, signing_key);
+    if (!registered.has_value()) {
+        const bool has_no_keys = registered.error().kind() == base::ErrorKind::Invalid;
+        co_return has_no_keys ? base::Result<bool>(false) : base::Result<bool>(registered.error());
+    }
+    if (!registered.value()) {
+        co_return false;
+    }
+    WAVS_CO_TRY(const auto weight, co_await operator_weight(manager, *registered.value()));
+    co_return !weight.is_zero();
+}
+
 async::Task<base::Result<std::uint32_t>> ServiceManagerClient::reference_block() {
     const auto newest = co_await head();
     if (!newest.has_value()) {

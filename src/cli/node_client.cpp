@@ -355,6 +355,13 @@ async::Task<base::Result<void>> NodeClient::lift_quarantine(types::ComponentDige
     co_return base::ok();
 }
 
+async::Task<base::Result<void>> NodeClient::accept_empty_ledger(types::ServiceId service) {
+    Call call{.method = "POST",
+              .target = fmt::format("/node/ledger/{}/accept-empty", types::to_string(service))};
+    WAVS_CO_TRY(co_await expect_success(std::move(call)));
+    co_return base::ok();
+}
+
 async::Task<base::Result<types::Service>> NodeClient::saved_manifest(types::ServiceDigest digest) {
     Call call{.target = "/dev/services/" + types::to_string(digest)};
     WAVS_CO_TRY(const auto body, co_await expect_success(std::move(call)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "determinism_command.hpp"
 #include "dev_options.hpp"
+#include "ledger_command.hpp"
 #include "node_line.hpp"
 #include "permissions_command.hpp"
 #include "quarantine_command.hpp"
@@ -70,6 +71,12 @@ std::span<const Command> commands() {
                 {},
                 node_common_flags(),
                 run_quarantine_lift},
+        Command{"ledger accept-empty",
+                "say that the key of a service signed nothing elsewhere, so that it signs here",
+                "SERVICE_ID",
+                {},
+                node_common_flags(),
+                run_ledger_accept_empty},
         Command{"permissions list",
                 "what the services of a node may do, and which updates ask for more",
                 "",

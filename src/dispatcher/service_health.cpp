@@ -38,6 +38,16 @@ ServiceHealth Services::health(const types::ServiceId& id) const {
                         types::to_string(held->second.digest))};
     }
     const auto service = services_.find(id);
+    if (service != services_.end() &&
+        deps_.submission.state(service->second->signer) == types::SignerState::Missing) {
+        return {
+            ServiceHealth::State::Degraded,
+            fmt::format("its results are not signed: its manager counted the key {} before "
+                        "this node had it; import the ledger of the node that signed with it "
+                        "(wavs ledger import), or, if there is none: wavs-cli ledger "
+                        "accept-empty {}",
+                        types::to_checksum_string(service->second->signer), types::to_string(id))};
+    }
     const bool paused = service != services_.end() && !service->second->active();
     return {paused ? ServiceHealth::State::Paused : ServiceHealth::State::Active, {}};
 }

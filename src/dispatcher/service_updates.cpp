@@ -233,6 +233,10 @@ async::Task<base::Result<void>> Services::run_uri_checks() {
 }
 
 async::Task<void> Services::check_uri(types::RegisteredServicePtr service, Compare compare) {
+    if (auto checked = co_await check_signer(service->service.manager, service->signer);
+        !checked.has_value()) {
+        co_return;  // the disk; the node ends
+    }
     if (service->uri.empty() && !held_update(service->id)) {
         co_return;  // handed over directly: the contract is not asked until it announces something
     }

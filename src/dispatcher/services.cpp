@@ -191,6 +191,7 @@ async::Task<base::Result<void>> Services::register_new(types::ParsedManifest man
     }
     WAVS_CO_TRY(auto findings, co_await prepare(manifest.service));
     WAVS_CO_TRY(auto key, co_await key_for(id, hd_index));
+    WAVS_CO_TRY(co_await check_signer(manifest.service.manager, key.address));
 
     auto next = std::make_shared<types::RegisteredService>();
     next->id = id;
@@ -268,6 +269,10 @@ async::Task<base::Result<Services::Key>> Services::key_for(const types::ServiceI
     storage::Batch batch;
     batch.put(Keyspace::Signers, id.view(),
               encode(SignerRecord{index, address, deps_.clock.wall_now()}));
+    WAVS_CO_TRY(const bool known, deps_.submission.knows(address));
+    if (!known) {
+        batch.append(deps_.submission.set_state(address, types::SignerState::Unchecked));
+    }
     WAVS_CO_TRY(co_await deps_.store.commit(std::move(batch)));
     co_return Key{index, address};
 }

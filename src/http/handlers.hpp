@@ -20,6 +20,7 @@ Reply get_services(Services& services, Call call);
 Reply get_service(Services& services, Call call);
 Reply get_service_states(Services& services, Call call);
 Reply post_permissions(Services& services, Call call);
+Reply post_empty_ledger(Services& services, Call call);
 Reply get_events(Services& services, Call call);
 Reply get_failed_events(Services& services, Call call);
 Reply post_event_retry(Services& services, Call call);

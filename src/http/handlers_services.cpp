@@ -105,6 +105,15 @@ Reply post_permissions(Services& services, Call call) {
     co_return empty_reply(204);
 }
 
+Reply post_empty_ledger(Services& services, Call call) {
+    WAVS_CO_TRY(const auto service, parse_path_hex<types::ServiceId>(call.parameters.at(0)));
+    const auto accepted = co_await services.node.accept_empty_ledger(service);
+    if (!accepted.has_value()) {
+        co_return accepted.error();
+    }
+    co_return empty_reply(204);
+}
+
 Reply post_service(Services& services, Call call) {
     WAVS_CO_TRY(auto request, read_add_service(call.body));
     const auto added = co_await services.node.add_service(std::move(request));

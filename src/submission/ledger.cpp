@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/submission/ledger.hpp"
 
+#include "ledger_entry.hpp"
 #include "wavs/async/runtime.hpp"
-#include "wavs/storage/keys.hpp"
 #include "wavs/telemetry/log.hpp"
 #include "wavs/types/codec.hpp"
 #include "wavs/types/records.hpp"
@@ -15,35 +15,13 @@
 namespace wavs::submission {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kStateVersion = 1;
 // A signature waits while a step goes on, so a step is short and there are pauses.
 constexpr std::size_t kEntriesPerStep = 500;
 constexpr auto kStepPause = std::chrono::milliseconds(100);
 constexpr auto kPruneEvery = std::chrono::hours(1);
 
-struct Entry {
-    types::Bytes32 digest;
-    types::Timestamp signed_at;
-};
-
-base::Bytes storage_key(const LedgerKey& key) {
-    return storage::KeyWriter()
-        .bytes(key.signer.view())
-        .bytes(key.service.view())
-        .bytes(key.event.view())
-        .text(key.workflow.str())
-        .get();
-}
-
-base::Bytes encode(const types::Bytes32& digest, types::Timestamp now) {
-    types::Encoder out;
-    out.byte(kVersion);
-    out.fixed(digest.view());
-    out.number(now.nanos);
-    return std::move(out).take();
-}
-
-bool is_older(const Entry& entry, types::Timestamp now, std::chrono::seconds age) {
+bool is_older(const LedgerEntry& entry, types::Timestamp now, std::chrono::seconds age) {
     constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
     return entry.signed_at < now && (now.nanos - entry.signed_at.nanos) / kNanosPerSecond >=
                                         static_cast<std::uint64_t>(age.count());
@@ -59,18 +37,80 @@ base::Error conflict(const LedgerKey& key) {
         "response its own event-id-salt"};
 }
 
-base::Result<Entry> decode(const base::Bytes& stored) {
-    types::Decoder in(stored);
-    const auto version = in.byte();
-    const auto digest = types::read_fixed<types::Bytes32>(in);
-    const types::Timestamp signed_at{in.number()};
-    if (in.failed() || version != kVersion) {
-        return types::unreadable_record("ledger_record", "a ledger entry", version, kVersion);
+base::Error signing_off(const LedgerKey& key, types::SignerState state) {
+    auto text = signing_off_text(key.signer);
+    if (state == types::SignerState::Unchecked) {
+        return {base::ErrorKind::Conflict, "ledger_unchecked",
+                text +
+                    ": the key is new on this node, and whether its manager counted it before "
+                    "could not be asked",
+                "nothing, it is asked again; when it lasts, look at the endpoints of the manager's "
+                "chain"};
     }
-    return Entry{digest, signed_at};
+    return {base::ErrorKind::Conflict, "ledger_missing",
+            text +
+                ": its manager counted this key before this node had it, so it may have signed "
+                "elsewhere what this node does not know of",
+            fmt::format("import the ledger of the node that signed with it (wavs ledger import); "
+                        "if there is none: wavs-cli ledger accept-empty {}",
+                        types::to_string(key.service))};
 }
 
 }  // namespace
+
+std::string signing_off_text(const types::EvmAddress& signer) {
+    return std::string(kSigningOff) + types::to_checksum_string(signer);
+}
+
+base::Result<void> Ledger::open() {
+    WAVS_TRY(const auto stored, store_.scan(storage::Keyspace::SignerStates, {}));
+    const std::lock_guard lock(states_mutex_);
+    for (const auto& [key, value] : stored) {
+        types::Decoder signer(key);
+        const auto address = types::read_fixed<types::EvmAddress>(signer);
+        types::Decoder in(value);
+        const auto version = in.byte();
+        const auto state = static_cast<types::SignerState>(in.byte());
+        if (!signer.at_end() || !in.at_end() || version != kStateVersion ||
+            state > types::SignerState::Missing) {
+            return types::unreadable_record("signer_state_record", "the state of a signer", version,
+                                            kStateVersion);
+        }
+        if (state != types::SignerState::On) {
+            off_[address] = state;
+        }
+    }
+    return base::ok();
+}
+
+types::SignerState Ledger::state(const types::EvmAddress& signer) const {
+    const std::lock_guard lock(states_mutex_);
+    const auto found = off_.find(signer);
+    return found == off_.end() ? types::SignerState::On : found->second;
+}
+
+storage::Batch Ledger::set_state(const types::EvmAddress& signer, types::SignerState state) {
+    storage::Batch out;
+    out.put(storage::Keyspace::SignerStates, signer.view(), encode(state));
+    const std::lock_guard lock(states_mutex_);
+    if (state == types::SignerState::On) {
+        off_.erase(signer);
+    } else {
+        off_[signer] = state;
+    }
+    return out;
+}
+
+base::Result<bool> Ledger::knows(const types::EvmAddress& signer) const {
+    WAVS_TRY(const auto stored, store_.get(storage::Keyspace::SignerStates, signer.view()));
+    if (stored) {
+        return state(signer) == types::SignerState::On;
+    }
+    WAVS_TRY(const auto entries,
+             store_.scan(storage::Keyspace::Ledger,
+                         {.prefix = base::to_bytes(signer.view()), .limit = 1}));
+    return !entries.empty();
+}
 
 Ledger::Shard& Ledger::shard_of(const LedgerKey& key) {
     return shards_[key.event.view().back() % kShards];
@@ -78,6 +118,9 @@ Ledger::Shard& Ledger::shard_of(const LedgerKey& key) {
 
 base::Result<void> Ledger::reserve(const LedgerKey& key, const types::Bytes32& envelope_digest,
                                    types::Timestamp now, storage::Batch& batch) {
+    if (const auto now_state = state(key.signer); now_state != types::SignerState::On) {
+        return signing_off(key, now_state);
+    }
     const auto storage = storage_key(key);
     auto& [mutex, reserved] = shard_of(key);
     const std::lock_guard lock(mutex);
@@ -87,13 +130,13 @@ base::Result<void> Ledger::reserve(const LedgerKey& key, const types::Bytes32& e
     }
     WAVS_TRY(auto stored, store_.get(storage::Keyspace::Ledger, storage));
     if (stored) {
-        WAVS_TRY(const auto entry, decode(*stored));
+        WAVS_TRY(const auto entry, decode_ledger_entry(*stored));
         if (entry.digest != envelope_digest) {
             return conflict(key);
         }
     }
     // Also when it is there: its age counts from the last signature.
-    batch.put(storage::Keyspace::Ledger, storage, encode(envelope_digest, now));
+    batch.put(storage::Keyspace::Ledger, storage, encode(LedgerEntry{envelope_digest, now}));
     auto& reservation = reserved[key];
     reservation.digest = envelope_digest;
     ++reservation.holders;
@@ -149,7 +192,7 @@ storage::Batch Ledger::old_entries(const std::vector<storage::Entry>& entries, t
     }
     storage::Batch out;
     for (const auto& [key, value] : entries) {
-        const auto entry = decode(value);
+        const auto entry = decode_ledger_entry(value);
         // What cannot be read may be young.
         if (entry.has_value() && is_older(entry.value(), now, age) && !in_use.contains(key)) {
             out.erase(storage::Keyspace::Ledger, key);

@@ -66,6 +66,25 @@ public:
         out.array().fill(static_cast<std::uint8_t>(hd_index + key_shift));
         co_return out;
     }
+    base::Result<bool> knows(const types::EvmAddress& /*signer*/) const override {
+        return ledger_known;
+    }
+    types::SignerState state(const types::EvmAddress& signer) const override {
+        const auto found = signer_states.find(signer);
+        return found == signer_states.end() ? types::SignerState::On : found->second;
+    }
+    storage::Batch set_state(const types::EvmAddress& signer, types::SignerState state) override {
+        signer_states[signer] = state;
+        return {};
+    }
+    async::Task<base::Result<bool>> counts(types::ServiceManager /*manager*/,
+                                           types::EvmAddress /*signer*/) override {
+        ++count_reads;
+        if (counts_error) {
+            co_return *counts_error;
+        }
+        co_return counted;
+    }
     async::Flow<base::Result<SignedRun>> sign(types::EventJob job,
                                               types::RegisteredServicePtr /*current*/,
                                               std::vector<types::WasmResponse> responses) override {
@@ -156,6 +175,11 @@ public:
     std::uint64_t uri_block = 3;
     int uri_reads = 0;
     std::optional<base::Error> uri_error;
+    bool ledger_known = false;
+    std::map<types::EvmAddress, types::SignerState> signer_states;
+    bool counted = false;
+    int count_reads = 0;
+    std::optional<base::Error> counts_error;
     int set_calls = 0;
     bool all_read = true;
     std::vector<types::ChainPosition> resumed;

@@ -367,6 +367,19 @@ TEST_F(EndpointsTest, permissions_are_shown_and_agreed_to_by_digest) {
     EXPECT_EQ(node_.agreed.size(), 2U);
 }
 
+TEST_F(EndpointsTest, an_operator_answers_for_an_empty_ledger) {
+    const auto path = "/node/ledger/" + std::string(kManagerId) + "/accept-empty";
+    EXPECT_EQ(send(request("POST", path)).status, 204U);
+    EXPECT_THAT(node_.accepted_ledgers, ElementsAre(types::parse_service_id(kManagerId).value()));
+    EXPECT_EQ(send(request("POST", "/node/ledger/aa/accept-empty")).status, 400U);
+    node_.failures.emplace("accept_empty_ledger",
+                           base::Error(base::ErrorKind::Conflict, "ledger_not_missing", "signs"));
+    EXPECT_EQ(send(request("POST", path)).status, 409U);
+    auto remote = request("POST", path);
+    remote.head.peer_is_loopback = false;
+    EXPECT_EQ(send(std::move(remote)).status, 403U);
+}
+
 TEST_F(EndpointsTest, failed_events_are_listed_run_again_or_given_up) {
     EventInfo event;
     event.sequence = 9;

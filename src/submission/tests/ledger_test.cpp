@@ -199,5 +199,51 @@ TEST_F(LedgerTest, pruning_goes_on_with_pauses_until_the_end_and_begins_again_la
     EXPECT_EQ(entries(), 0U);
 }
 
+TEST_F(LedgerTest, a_key_that_may_have_signed_elsewhere_does_not_sign) {
+    types::EvmAddress signer;
+    signer.array().fill(7);
+    LedgerKey missing = key(1);
+    missing.signer = signer;
+    const auto reserve_missing = [&](Ledger& ledger) {
+        storage::Batch batch;
+        auto done = ledger.reserve(missing, digest(1), clock_.wall_now(), batch);
+        ledger.release(missing);
+        return done;
+    };
+    EXPECT_FALSE(ledger_.knows(signer).value());
+    ASSERT_TRUE(
+        store_.write_unsynced(ledger_.set_state(signer, types::SignerState::Missing)).has_value());
+    const auto refused = reserve_missing(ledger_);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), base::ErrorCode("ledger_missing"));
+    EXPECT_TRUE(refused.error().message().starts_with(signing_off_text(signer)));
+    EXPECT_TRUE(signing_off_text(signer).starts_with(kSigningOff));
+    EXPECT_TRUE(sign(1, 1)) << "another key is not concerned";
+    Ledger restarted(store_);
+    ASSERT_TRUE(restarted.open().has_value());
+    EXPECT_EQ(reserve_missing(restarted).error().code(), base::ErrorCode("ledger_missing"));
+    EXPECT_FALSE(restarted.knows(signer).value());
+    ASSERT_TRUE(store_.write_unsynced(restarted.set_state(signer, types::SignerState::Unchecked))
+                    .has_value());
+    EXPECT_EQ(reserve_missing(restarted).error().code(), base::ErrorCode("ledger_unchecked"));
+    ASSERT_TRUE(
+        store_.write_unsynced(restarted.set_state(signer, types::SignerState::On)).has_value());
+    EXPECT_TRUE(reserve_missing(restarted).has_value());
+    EXPECT_TRUE(restarted.knows(signer).value());
+}
+
+TEST_F(LedgerTest, a_key_with_entries_is_known) {
+    EXPECT_FALSE(ledger_.knows(key(1).signer).value());
+    ASSERT_TRUE(sign(1, 1));
+    EXPECT_TRUE(ledger_.knows(key(1).signer).value());
+}
+
+TEST_F(LedgerTest, a_state_that_cannot_be_read_is_told) {
+    storage::Batch damage;
+    damage.put(Keyspace::SignerStates, types::EvmAddress().view(), base::Bytes{9, 9});
+    ASSERT_TRUE(store_.write_unsynced(damage).has_value());
+    EXPECT_EQ(ledger_.open().error().code(), base::ErrorCode("signer_state_record"));
+}
+
 }  // namespace
 }  // namespace wavs::submission

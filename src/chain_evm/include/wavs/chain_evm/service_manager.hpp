@@ -57,6 +57,10 @@ public:
     /// None when the key is not registered.
     async::Task<base::Result<std::optional<types::EvmAddress>>> operator_for_signing_key(
         types::EvmAddress manager, types::EvmAddress signing_key);
+    /// Whether signatures of this key count now. A manager that does not know keys, only
+    /// signatures, says of none that it does.
+    async::Task<base::Result<bool>> counts(types::EvmAddress manager,
+                                           types::EvmAddress signing_key);
 
     /// Head - 1; 0 on a chain without a block, an error at or above 2^32.
     async::Task<base::Result<std::uint32_t>> reference_block();

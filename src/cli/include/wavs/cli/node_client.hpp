@@ -98,6 +98,7 @@ public:
 
     async::Task<base::Result<std::string>> service_states();
     async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest);
+    async::Task<base::Result<void>> accept_empty_ledger(types::ServiceId service);
 
     async::Task<base::Result<std::string>> quarantine();
     async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest);

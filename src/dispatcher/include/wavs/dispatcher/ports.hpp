@@ -46,6 +46,11 @@ public:
     virtual ~SubmissionPort() = default;
     /// Address of the service key with this index.
     virtual async::Task<base::Result<types::EvmAddress>> address(std::uint32_t hd_index) = 0;
+    /// True when what this key has signed is in the ledger here.
+    virtual base::Result<bool> knows(const types::EvmAddress& signer) const = 0;
+    virtual types::SignerState state(const types::EvmAddress& signer) const = 0;
+    /// In force at once; the returned batch makes it last.
+    virtual storage::Batch set_state(const types::EvmAddress& signer, types::SignerState state) = 0;
     virtual async::Flow<base::Result<SignedRun>> sign(
         types::EventJob job, types::RegisteredServicePtr current,
         std::vector<types::WasmResponse> responses) = 0;
@@ -95,6 +100,9 @@ class ManagerPort {
 public:
     virtual ~ManagerPort() = default;
     virtual async::Task<base::Result<ServiceUri>> service_uri(types::ServiceManager manager) = 0;
+    /// Whether the manager counts signatures of this key now.
+    virtual async::Task<base::Result<bool>> counts(types::ServiceManager manager,
+                                                   types::EvmAddress signer) = 0;
 };
 
 }  // namespace wavs::dispatcher

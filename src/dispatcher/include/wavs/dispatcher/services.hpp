@@ -110,6 +110,13 @@ public:
     /// force from the newest block on. NotFound when no service waits for it; Conflict while a
     /// newer manifest is on its way.
     async::Task<base::Result<void>> agree(types::ServiceDigest digest);
+    /// The operator says that nothing was signed elsewhere with the key of this service. NotFound
+    /// for an unknown service, Conflict when its key signs anyway.
+    async::Task<base::Result<void>> accept_empty_ledger(types::ServiceId id);
+    /// Called, on any executor, with each key that signs from now on.
+    using SigningBegan = std::function<void(const types::EvmAddress&)>;
+    /// Before `load()`.
+    void on_signing_began(SigningBegan call) { signing_began_ = std::move(call); }
 
     async::Task<base::Result<types::ServiceDigest>> save_manifest(types::Service service);
     base::Result<types::Service> saved_manifest(const types::ServiceDigest& digest) const;
@@ -135,6 +142,8 @@ private:
     async::Task<base::Result<void>> register_new(types::ParsedManifest manifest,
                                                  std::optional<ServiceUri> uri,
                                                  std::optional<std::uint32_t> hd_index);
+    async::Task<base::Result<void>> check_signer(types::ServiceManager manager,
+                                                 types::EvmAddress signer);
     async::Task<base::Result<Key>> key_for(const types::ServiceId& id,
                                            std::optional<std::uint32_t> wanted);
     /// What a manifest needs before it can be in force: it can run, and its components are here.
@@ -196,6 +205,7 @@ private:
     telemetry::Gauge registered_;
     telemetry::Gauge held_updates_;
     telemetry::Counter asked_for_more_;
+    SigningBegan signing_began_;
     async::Mutex keys_mutex_;
     async::TaskGroup updates_;
 

@@ -236,6 +236,9 @@ public:
     /// The operator agrees to what the manifest with this digest asks for. NotFound when no service
     /// waits for it, Conflict while a newer one is on its way.
     virtual async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest) = 0;
+    /// The operator says that the key of the service has signed nothing elsewhere. NotFound for an
+    /// unknown service, Conflict when its key signs.
+    virtual async::Task<base::Result<void>> accept_empty_ledger(types::ServiceId service) = 0;
     /// The last few events, newest first.
     virtual async::Task<base::Result<std::vector<EventInfo>>> latest_events() = 0;
     /// Those that wait for an operator, oldest first.

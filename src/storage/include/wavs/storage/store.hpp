@@ -40,8 +40,9 @@ enum class Keyspace : std::uint8_t {
     EventBlocks = 20,     ///< chain key length u8, chain key, block u64-BE, sequence u64-BE -> hash
     Spending = 21,        ///< chain key length u8, chain key, day u32-BE, ServiceId[32],
                           ///< account[20], nonce u64-BE -> cost of a transaction
+    SignerStates = 22,    ///< signer[20] -> whether it may sign
 };
-inline constexpr std::size_t kKeyspaceCount = 22;
+inline constexpr std::size_t kKeyspaceCount = 23;
 std::string_view to_string(Keyspace keyspace);
 /// Keys are mostly written in their own order here, which a store may rely on for its speed; in
 /// return, no prefix is erased.

@@ -6,12 +6,15 @@
 #include "wavs/base/result.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/ids.hpp"
+#include "wavs/types/records.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <string>
+#include <string_view>
 
 namespace wavs::submission {
 
@@ -34,19 +37,37 @@ struct LedgerRetention {
     async::Executor blocking;
 };
 
+/// How the reason begins for which a key does not sign; events that failed for it begin with it.
+std::string signing_off_text(const types::EvmAddress& signer);
+/// The beginning that all of them share.
+inline constexpr std::string_view kSigningOff = "signing is off for ";
+
 /// The signing ledger: one envelope per signer, service, workflow and event id, for at least 90
 /// days, never deleted with a service. An entry is stored in the same synced batch as the signed
-/// result, hence before the signature leaves the process. Thread-safe.
+/// result, hence before the signature leaves the process. A key that may have signed elsewhere does
+/// not sign until the ledger from there is here, or the operator says that there is none.
+/// Thread-safe.
 class Ledger {
 public:
     explicit Ledger(storage::Store& store) : store_(store) {}
 
+    /// Once, before anything else: which keys do not sign.
+    base::Result<void> open();
+
     /// Asks to sign `envelope_digest` and adds the entry to `batch`. A different digest that was
-    /// signed, or is about to be, for the same key is Conflict ("double_sign"). The reservation
-    /// holds until `release()`; call it when the batch has been committed or given up.
+    /// signed, or is about to be, for the same key is Conflict ("double_sign"), and so is a signer
+    /// that is not on ("ledger_missing", "ledger_unchecked"). The reservation holds until
+    /// `release()`; call it when the batch has been committed or given up.
     base::Result<void> reserve(const LedgerKey& key, const types::Bytes32& envelope_digest,
                                types::Timestamp now, storage::Batch& batch);
     void release(const LedgerKey& key);
+
+    types::SignerState state(const types::EvmAddress& signer) const;
+    /// In force at once; the returned batch makes it so after a restart.
+    storage::Batch set_state(const types::EvmAddress& signer, types::SignerState state);
+    /// True when what this key has signed is here, however little: entries of it, or word that
+    /// there are none.
+    base::Result<bool> knows(const types::EvmAddress& signer) const;
 
     struct Pruned {
         std::size_t erased = 0;
@@ -79,6 +100,9 @@ private:
 
     storage::Store& store_;
     std::array<Shard, kShards> shards_;
+    mutable std::mutex states_mutex_;
+    // Those that are not on.
+    std::map<types::EvmAddress, types::SignerState> off_;
     // Where the next step of pruning begins; under all mutexes.
     base::Bytes next_;
 };

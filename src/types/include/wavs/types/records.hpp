@@ -171,6 +171,13 @@ struct SpendingRecord {
     friend bool operator==(const SpendingRecord&, const SpendingRecord&) = default;
 };
 
+/// Whether a key may sign on this node: docs/protocol/02-records.md 3. The numbers are on disk.
+enum class SignerState : std::uint8_t {
+    On = 0,         ///< what it has signed is in the ledger here
+    Unchecked = 1,  ///< new here; its manager was not asked yet whether it signed elsewhere
+    Missing = 2,    ///< new here, and its manager counted it before: what it signed is elsewhere
+};
+
 /// No node forgets sooner what it signed, whatever it is told.
 inline constexpr std::chrono::hours kLedgerLeastRetention{24 * 90};
 

@@ -41,6 +41,7 @@ public:
     std::vector<EventInfo> failed;
     std::vector<std::pair<std::uint64_t, FailedEvent>> settled;
     std::vector<types::ServiceDigest> agreed;
+    std::vector<types::ServiceId> accepted_ledgers;
     std::vector<StruckComponent> struck;
     std::vector<types::ComponentDigest> lifted;
     std::set<types::ComponentDigest> components;
@@ -110,6 +111,11 @@ public:
     async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest) override {
         WAVS_CO_TRY(co_await enter("agree_to_permissions"));
         agreed.push_back(digest);
+        co_return base::ok();
+    }
+    async::Task<base::Result<void>> accept_empty_ledger(types::ServiceId service) override {
+        WAVS_CO_TRY(co_await enter("accept_empty_ledger"));
+        accepted_ledgers.push_back(service);
         co_return base::ok();
     }
     async::Task<base::Result<std::vector<EventInfo>>> latest_events() override {
