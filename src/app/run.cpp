@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/app/run.hpp"
 
+#include "ledger_command.hpp"
 #include "wavs/app/node.hpp"
 #include "wavs/base/fault.hpp"
 #include "wavs/base/version.hpp"
@@ -81,6 +82,18 @@ int serve_until_signal(config::LoadedNode loaded) {
     return status;
 }
 
+// "ledger" and the words behind it, up to the first flag; empty when the node is to run.
+std::vector<std::string> take_command(std::vector<std::string>& argv) {
+    if (argv.empty() || argv.front() != "ledger") {
+        return {};
+    }
+    const auto end = std::find_if(argv.begin(), argv.end(),
+                                  [](const auto& word) { return word.starts_with("-"); });
+    std::vector<std::string> out(argv.begin(), end);
+    argv.erase(argv.begin(), end);
+    return out;
+}
+
 // Sockets and files of components come on top of the node's own.
 void allow_all_descriptors() {
     rlimit limit{};
@@ -99,6 +112,7 @@ int run_node(int argc, const char* const* argv) {
     inputs.check_credential = [](std::string_view credential) {
         return crypto::check_credential(credential);
     };
+    auto command = take_command(inputs.argv);
     auto loaded = config::load_node(std::move(inputs));
     if (loaded.action == config::Action::Help) {
         print(stdout, config::node_help());
@@ -125,6 +139,10 @@ int run_node(int argc, const char* const* argv) {
     if (auto configured = telemetry::configure_log(log); !configured.has_value()) {
         print(stderr, "wavs: " + configured.error().full_text() + "\n");
         return kConfigError;
+    }
+    if (!command.empty()) {
+        command.erase(command.begin());
+        return run_ledger_command(command, loaded.config);
     }
     return serve_until_signal(std::move(loaded));
 }

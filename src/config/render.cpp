@@ -197,7 +197,9 @@ std::string node_help() {
     lines.push_back({"-V, --version", "the version"});
     add_help(node_fields(), lines);
     return fmt::format(
-        "wavs {}: a WAVS operator node\n\nUsage: wavs [flags]\n\n{}\nChains and the peer-to-peer "
+        "wavs {}: a WAVS operator node\n\nUsage: wavs [flags]\n       wavs ledger export FILE "
+        "[SIGNER] [flags]\n       wavs ledger import FILE [flags]\n\n{}\nChains and the "
+        "peer-to-peer "
         "network are set in wavs.toml or the environment: docs/config.md.\n",
         base::kVersion, render_help(lines));
 }
