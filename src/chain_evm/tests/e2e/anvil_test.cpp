@@ -166,6 +166,12 @@ protected:
         out.push_back(co_await manager.send(std::move(request)));
     }
 
+    std::uint64_t pending_in_pool() {
+        const auto status = run(chain_->client().raw("txpool_status", "[]"));
+        const auto document = types::json::Document::parse(std::string_view(status.value()));
+        return parse_quantity(document.value().root().find("pending")->text()).value();
+    }
+
     storage::MemoryStore store_;
     base::SystemClock clock_;
     async::SystemTimers timers_;
@@ -175,6 +181,8 @@ protected:
     std::uint16_t port_ = 0;
     std::unique_ptr<Anvil> anvil_;
     std::unique_ptr<EvmChain> chain_;
+    /// Here, because tasks of `group_` write to it.
+    std::vector<base::Result<Mined>> results_;
     std::size_t logs_ = 0;
     std::set<std::uint64_t> ids_;
     std::optional<EvmLog> last_log_;
@@ -210,17 +218,19 @@ TEST_F(AnvilTest, fifty_transactions_in_flight_on_one_account_are_all_mined) {
     run_until([this] { return chain_->subscriber().state().active_subscriptions.size() == 1; });
     ASSERT_TRUE(run(chain_->client().raw("evm_setAutomine", "[false]")).has_value());
     const auto manager = account(0);
-    std::vector<base::Result<Mined>> results;
     for (int i = 0; i < 50; ++i) {
-        group_.spawn("send", send_into(*manager, trigger_request(contract), results));
+        group_.spawn("send", send_into(*manager, trigger_request(contract), results_));
     }
-    run_until([&manager] { return manager->in_flight() == 50; });
-    EXPECT_TRUE(results.empty());
+    // In the pool: one that arrives between the block and `evm_setAutomine` would wait there until
+    // another one comes.
+    run_until([this] { return pending_in_pool() == 50; });
+    EXPECT_EQ(manager->in_flight(), 50U);
+    EXPECT_TRUE(results_.empty());
     ASSERT_TRUE(run(chain_->client().raw("evm_mine", "[]")).has_value());
     ASSERT_TRUE(run(chain_->client().raw("evm_setAutomine", "[true]")).has_value());
-    run_until([&results] { return results.size() == 50; });
+    run_until([this] { return results_.size() == 50; });
     std::set<types::Bytes32> hashes;
-    for (const auto& result : results) {
+    for (const auto& result : results_) {
         ASSERT_TRUE(result.has_value()) << result.error().full_text();
         hashes.insert(result.value().receipt.tx_hash);
     }
@@ -253,11 +263,10 @@ TEST_F(AnvilTest, changes_of_the_filter_under_load_lose_and_double_nothing) {
     chain_->subscriber().set_logs(filter_for(contract));
     run_until([this] { return live_ == 1; });
     const auto manager = account(0);
-    std::vector<base::Result<Mined>> results;
     auto filter = filter_for(contract);
     for (std::uint8_t round = 1; round <= 8; ++round) {
         for (int i = 0; i < 10; ++i) {
-            group_.spawn("send", send_into(*manager, trigger_request(contract), results));
+            group_.spawn("send", send_into(*manager, trigger_request(contract), results_));
         }
         types::EvmAddress more;
         more.array()[19] = round;
@@ -266,7 +275,7 @@ TEST_F(AnvilTest, changes_of_the_filter_under_load_lose_and_double_nothing) {
         const auto wanted = live_ + 1;
         run_until([this, wanted] { return live_ >= wanted; });
     }
-    run_until([&results] { return results.size() == 80; });
+    run_until([this] { return results_.size() == 80; });
     run_until([this] { return logs_ >= 80; });
     EXPECT_EQ(logs_, 80U);
     EXPECT_EQ(ids_.size(), 80U);
