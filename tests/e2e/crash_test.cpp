@@ -80,7 +80,13 @@ TEST_F(Crash, kill_at_every_fault_point_loses_and_repeats_nothing) {
         for (int i = 0; i < 10; ++i) {
             fire(point + std::to_string(i));
         }
-        wait_until("the node has died at " + point, [&] { return !devnet_->node().running(); });
+        // Those may all have come in one piece, so more come until it is dead.
+        wait_until("the node has died at " + point, [&] {
+            if (devnet_->node().running()) {
+                fire(point + " again");
+            }
+            return !devnet_->node().running();
+        });
         restart_with("");
         expect_one_result_each();
     }
