@@ -2,4 +2,11 @@
 //! Real swarms over loopback TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catchup;
+mod discovery;
+mod gossip;
+mod interop;
+mod limits;
+mod plain;
+mod support;
 mod wire;
