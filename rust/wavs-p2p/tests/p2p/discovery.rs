@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How nodes find each other.
 
+use std::process::Command;
 use std::time::Duration;
 
 use libp2p::Multiaddr;
@@ -140,7 +141,6 @@ fn peers_of_other_networks_take_no_part_in_gossip() {
     own.never(|event| matches!(event, Event::Message { .. }));
 }
 
-/// Discovery itself needs multicast, which a sandbox may not have.
 #[test]
 fn a_local_node_starts_and_takes_part() {
     let mut config = Config::new(Mode::Local, 0);
@@ -154,4 +154,43 @@ fn a_local_node_starts_and_takes_part() {
     own.peers_of(service(1), 1);
     own.node.publish(service(1), b"here".to_vec()).unwrap();
     assert_eq!(plain.message().0, own.peer());
+}
+
+/// Set in the network namespace the test runs itself in.
+const NAMESPACE: &str = "WAVS_P2P_TEST_NAMESPACE";
+
+/// Multicast needs an interface other than loopback, and one that no other machine listens on.
+#[test]
+fn nodes_of_a_local_network_find_each_other() {
+    if std::env::var_os(NAMESPACE).is_some() {
+        return find_each_other();
+    }
+    let script = "ip link set lo up && ip link add wavs0 type bridge && ip link set wavs0 up \
+                  && ip addr add 10.111.0.1/24 dev wavs0 && ip route add 224.0.0.0/4 dev wavs0 \
+                  && exec \"$0\" \"$@\"";
+    let possible = |script| Command::new("unshare").args(["-rn", "sh", "-c", script]).output();
+    match possible(&script.replace("exec \"$0\" \"$@\"", "true")) {
+        Ok(output) if output.status.success() => {}
+        _ => return println!("skipped: no network namespace with a bridge can be made here"),
+    }
+    let this_test = ["--exact", "discovery::nodes_of_a_local_network_find_each_other", "--nocapture"];
+    let output = Command::new("unshare")
+        .args(["-rn", "sh", "-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args(this_test)
+        .env(NAMESPACE, "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn find_each_other() {
+    let [a, b] = [1, 2].map(|secret| Owned::start(Config::new(Mode::Local, 0), secret));
+    a.connected_to(b.peer());
+    for node in [&a, &b] {
+        node.node.subscribe(service(1)).unwrap();
+    }
+    a.peers_of(service(1), 1);
+    a.node.publish(service(1), b"found".to_vec()).unwrap();
+    assert_eq!(b.message().source, a.peer());
 }
