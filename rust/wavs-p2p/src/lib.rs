@@ -21,6 +21,8 @@ mod node;
 mod outbox;
 mod rate;
 mod scoring;
+mod split;
+mod split_stream;
 mod stack;
 mod status;
 mod swarm_events;

@@ -21,9 +21,12 @@ use crate::config::{Config, Mode};
 use crate::failure::{Failure, FailureKind};
 use crate::gossip::{Gossip, gossip};
 use crate::ip_limit::IpLimit;
+use crate::split_stream::Split;
 
 /// What identify tells; nodes of other networks tell something else.
 pub const IDENTIFY_PROTOCOL: &str = "/wavs/1.0.0";
+/// Of all versions of gossip.
+pub(crate) const GOSSIP_PREFIX: &str = "/meshsub/";
 const KADEMLIA_PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/kad/1.0.0");
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -117,7 +120,7 @@ where
         .authenticate(noise)
         .multiplex(yamux::Config::default())
         .timeout(UPGRADE_TIMEOUT);
-    Ok(upgraded.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed())
+    Ok(upgraded.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Split(muxer)))).boxed())
 }
 
 /// Listens on all of the first, and on those of the second the machine can do.
