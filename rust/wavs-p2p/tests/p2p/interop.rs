@@ -10,7 +10,7 @@ use crate::support::{Owned, remote};
 /// Submissions as they were published by another implementation.
 const RECORDED: &str = include_str!("../../../../src/types/tests/vectors/gossip_messages.json");
 
-fn recorded() -> (ServiceId, Vec<Vec<u8>>) {
+pub fn recorded() -> (ServiceId, Vec<Vec<u8>>) {
     let document: Value = serde_json::from_str(RECORDED).unwrap();
     let messages: Vec<_> =
         document["messages"].as_array().unwrap().iter().map(|m| m["text"].as_str().unwrap()).collect();

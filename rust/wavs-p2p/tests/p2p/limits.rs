@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Nothing grows without bound, and what is turned away is counted.
 
-use wavs_p2p::{Event, FailureKind, ServiceId, Verdict};
+use wavs_p2p::{Event, FailureKind, Verdict};
 
 use crate::plain::{Do, Plain, Setup};
-use crate::support::{Owned, eventually, remote, service};
+use crate::support::{Owned, eventually, numbered, remote, service};
 
 #[test]
 fn without_credit_events_wait_and_the_surplus_is_counted() {
@@ -53,12 +53,6 @@ fn a_peer_has_a_message_rate() {
     let counters = eventually(|| Some(own.status().counters).filter(|counters| counters.received == 50));
     assert!((30..=45).contains(&counters.rate_limited), "{counters:?}");
     assert!(own.score_of(plain.peer) >= 0.0, "speed is not a lie");
-}
-
-fn numbered(number: u16) -> ServiceId {
-    let mut id = [0; 32];
-    id[..2].copy_from_slice(&number.to_be_bytes());
-    ServiceId(id)
 }
 
 #[test]

@@ -4,9 +4,11 @@
 
 mod catchup;
 mod discovery;
+mod frames;
 mod gossip;
 mod interop;
 mod limits;
 mod plain;
+mod raw;
 mod support;
 mod wire;

@@ -57,6 +57,12 @@ pub fn service(number: u8) -> ServiceId {
     ServiceId([number; 32])
 }
 
+pub fn numbered(number: u16) -> ServiceId {
+    let mut id = [0; 32];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    ServiceId(id)
+}
+
 impl Owned {
     pub fn start(config: Config, secret: u8) -> Self {
         let owned = Self::without_credit(config, secret);
