@@ -32,6 +32,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 const PENDING_INCOMING: u32 = 64;
 
+pub(crate) type Kademlia = kad::Behaviour<kad::store::MemoryStore>;
+
 #[derive(NetworkBehaviour)]
 pub(crate) struct Stack {
     // First, so that nothing else hears of a connection they refuse.
@@ -40,7 +42,7 @@ pub(crate) struct Stack {
     pub gossip: Gossip,
     pub catchup: Catchup,
     pub identify: identify::Behaviour,
-    pub kademlia: Toggle<kad::Behaviour<kad::store::MemoryStore>>,
+    pub kademlia: Toggle<Kademlia>,
     pub mdns: Toggle<mdns::tokio::Behaviour>,
     autonat: autonat::Behaviour,
 }
@@ -73,7 +75,7 @@ fn stack(keypair: &Keypair, config: &Config) -> Result<Stack, Failure> {
     })
 }
 
-fn kademlia(peer: PeerId, config: &Config) -> Option<kad::Behaviour<kad::store::MemoryStore>> {
+fn kademlia(peer: PeerId, config: &Config) -> Option<Kademlia> {
     if config.mode == Mode::Local {
         return None;
     }

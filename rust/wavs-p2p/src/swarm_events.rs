@@ -11,12 +11,13 @@ use crate::config::{is_loopback, is_unspecified};
 use crate::event::{Event, EventHandler, Verdict};
 use crate::failure::{Failure, FailureKind};
 use crate::frame;
-use crate::stack::{IDENTIFY_PROTOCOL, StackEvent};
+use crate::stack::{IDENTIFY_PROTOCOL, Kademlia, StackEvent};
 use crate::topic::ServiceId;
 use crate::verdicts::Unjudged;
 use crate::worker::Worker;
 
-/// Addresses of one peer worth remembering.
+/// Addresses a peer may tell at a time. The table keeps old ones, too; with twice as many it forgets them
+/// all.
 const ADDRESSES: usize = 16;
 
 type CatchupMessage = request_response::Message<ServiceId, Vec<u8>>;
@@ -69,6 +70,8 @@ impl<H: EventHandler> Worker<H> {
     fn on_listening(&mut self, address: Multiaddr) {
         if !is_unspecified(&address) && (self.announce_loopback || !is_loopback(&address)) {
             self.swarm.add_external_address(address.clone());
+            let peers: Vec<_> = self.peers.keys().copied().collect();
+            self.swarm.behaviour_mut().identify.push(peers);
         }
         self.notice(Event::Listening { address: address.to_string() });
     }
@@ -179,9 +182,12 @@ impl<H: EventHandler> Worker<H> {
             behaviour.gossip.blacklist_peer(&peer);
         }
         if let Some(kademlia) = behaviour.kademlia.as_mut() {
-            let usable =
-                info.listen_addrs.into_iter().filter(|a| !is_unspecified(a) && (near || !is_loopback(a)));
-            for address in usable.take(ADDRESSES) {
+            let usable = |address: &Multiaddr| !is_unspecified(address) && (near || !is_loopback(address));
+            let told: Vec<_> = info.listen_addrs.into_iter().filter(usable).take(ADDRESSES).collect();
+            if addresses_of(kademlia, &peer) + told.len() > 2 * ADDRESSES {
+                kademlia.remove_peer(&peer);
+            }
+            for address in told {
                 kademlia.add_address(&peer, address);
             }
         }
@@ -203,4 +209,10 @@ impl<H: EventHandler> Worker<H> {
             _ => {}
         }
     }
+}
+
+fn addresses_of(kademlia: &mut Kademlia, peer: &PeerId) -> usize {
+    let Some(bucket) = kademlia.kbucket(*peer) else { return 0 };
+    let entry = bucket.iter().find(|entry| entry.node.key.preimage() == peer);
+    entry.map_or(0, |entry| entry.node.value.len())
 }
