@@ -7,6 +7,11 @@ mod bytes;
 mod callbacks;
 mod convert;
 mod guard;
+mod p2p;
+mod p2p_abi;
+mod p2p_convert;
+#[cfg(test)]
+mod p2p_tests;
 #[cfg(test)]
 mod tests;
 
