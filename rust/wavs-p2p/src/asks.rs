@@ -81,3 +81,36 @@ impl<Id: Eq + Hash> Asks<Id> {
         self.queued.retain(|ask| !gone(ask));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_beyond_the_bound_wait_and_none_is_asked_twice() {
+        let mut asks = Asks::new(3, 2);
+        let peers: Vec<_> = (0..4).map(|_| PeerId::random()).collect();
+        let (one, two) = (ServiceId([1; 32]), ServiceId([2; 32]));
+        for peer in &peers {
+            asks.want(*peer, one);
+            asks.want(*peer, one);
+        }
+        asks.want(peers[0], two);
+        asks.want(peers[1], two);
+        let start = |asks: &mut Asks<u32>, id| {
+            let next = asks.next()?;
+            asks.started(id, next.0, next.1);
+            Some(next)
+        };
+        assert_eq!(start(&mut asks, 1), Some((peers[0], one)));
+        assert_eq!(start(&mut asks, 2), Some((peers[1], one)));
+        assert_eq!(start(&mut asks, 3), Some((peers[0], two)), "another service is not held up");
+        assert_eq!(start(&mut asks, 4), None);
+        asks.forget_peer(&peers[2]);
+        assert_eq!(asks.ended(&1), Some(one));
+        assert_eq!(start(&mut asks, 4), Some((peers[3], one)));
+        asks.forget_service(&two);
+        assert_eq!((asks.ended(&2), asks.ended(&2), asks.ended(&3)), (Some(one), None, Some(two)));
+        assert_eq!(start(&mut asks, 5), None);
+    }
+}

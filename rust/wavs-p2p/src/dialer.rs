@@ -101,3 +101,38 @@ impl Node {
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_to_a_minute_and_starts_anew_after_a_connection() {
+        let mut now = Instant::now();
+        let mut dialer = Dialer::new(vec!["/ip4/203.0.113.1/tcp/9000".parse().unwrap()], now);
+        let connection = ConnectionId::new_unchecked(1);
+        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(dialer.due(now).len(), 1);
+            dialer.dialling(0, connection);
+            assert!(dialer.due(now + LONGEST_WAIT * 2).is_empty(), "it is under way");
+            dialer.failed(connection, now);
+            let next = now + Duration::from_secs(wait);
+            assert!(dialer.due(next - Duration::from_millis(1)).is_empty());
+            now = next;
+        }
+        dialer.dialling(0, connection);
+        let peer = PeerId::random();
+        assert!(dialer.connected(ConnectionId::new_unchecked(2), peer).is_none(), "of another");
+        assert!(dialer.connected(connection, peer).is_some());
+        assert!(dialer.due(now + LONGEST_WAIT * 2).is_empty());
+        dialer.lost(&PeerId::random(), now);
+        assert!(dialer.due(now + LONGEST_WAIT * 2).is_empty());
+        dialer.lost(&peer, now);
+        assert_eq!(
+            dialer.due(now + FIRST_WAIT),
+            [(0, "/ip4/203.0.113.1/tcp/9000".parse().unwrap(), Some(peer))]
+        );
+        dialer.met(peer);
+        assert!(dialer.due(now + LONGEST_WAIT * 2).is_empty());
+    }
+}

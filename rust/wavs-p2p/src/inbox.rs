@@ -69,3 +69,35 @@ impl Inbox {
         self.credits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use libp2p::PeerId;
+
+    use super::*;
+    use crate::topic::ServiceId;
+
+    fn answer(bytes: usize) -> Event {
+        Event::CatchupAnswered { peer: PeerId::random(), service: ServiceId([0; 32]), data: vec![0; bytes] }
+    }
+
+    fn notice() -> Event {
+        Event::PeerConnected { peer: PeerId::random() }
+    }
+
+    #[test]
+    fn events_are_bounded_in_number_and_bytes_and_cost_credit() {
+        let mut inbox = Inbox::new(3, 100);
+        assert!(inbox.push(answer(60)));
+        assert!(!inbox.push(answer(41)));
+        assert!(inbox.push(answer(40)) && inbox.push(answer(0)));
+        assert!(!inbox.push(answer(0)));
+        assert!([(); 3].into_iter().all(|()| inbox.push_notice(notice())));
+        assert!(!inbox.push_notice(notice()));
+        assert!(inbox.next().is_none());
+        inbox.grant(2);
+        assert!(matches!(inbox.next(), Some(Event::CatchupAnswered { data, .. }) if data.len() == 60));
+        assert!(inbox.next().is_some() && inbox.next().is_none());
+        assert_eq!((inbox.waiting(), inbox.bytes, inbox.credits()), (4, 0, 0));
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -164,7 +164,10 @@ impl Node {
     pub fn status(&self) -> Result<Status, Failure> {
         let (reply, answer) = sync_channel(1);
         self.send(Command::Status(reply))?;
-        answer.recv_timeout(STATUS_WAIT).map_err(|_| Failure::stopped())
+        answer.recv_timeout(STATUS_WAIT).map_err(|error| match error {
+            RecvTimeoutError::Timeout => Failure::new(FailureKind::Overloaded, "no turn within 5 s"),
+            RecvTimeoutError::Disconnected => Failure::stopped(),
+        })
     }
 
     /// Closes all connections; returns after the handler's last call. Again is fine; not from a handler.

@@ -45,3 +45,26 @@ impl PeerRates {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_burst_comes_back_with_time_not_with_a_new_connection() {
+        let (mut rates, mut now) = (PeerRates::new(2, 3), Instant::now());
+        let (peer, other) = (PeerId::random(), PeerId::random());
+        assert_eq!([(); 4].map(|()| rates.take(peer, now)), [true, true, true, false]);
+        assert!(rates.take(other, now));
+        rates.tidy(|_| false, now);
+        assert!(!rates.take(peer, now), "forgotten too early");
+        now += Duration::from_secs(1);
+        assert_eq!([(); 3].map(|()| rates.take(peer, now)), [true, true, false]);
+        now += Duration::from_secs(60);
+        rates.tidy(|_| false, now);
+        assert!(rates.buckets.is_empty());
+        assert_eq!([(); 4].map(|()| rates.take(peer, now)), [true, true, true, false]);
+    }
+}
