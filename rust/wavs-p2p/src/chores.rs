@@ -2,7 +2,7 @@
 //! What the node's thread does by the clock, and its status.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::core::Multiaddr;
@@ -14,6 +14,11 @@ use crate::event::{EventHandler, PublishFailure, Verdict};
 use crate::status::{PeerStatus, Status, TopicStatus};
 use crate::worker::Worker;
 
+/// Between dials of peers that mDNS has found.
+const LOCAL_DIALS: Duration = Duration::from_secs(2);
+
+// Dials use a port of their own. From the port that is listened on, two nodes that dial each other at the
+// same time would get one connection of which both are the dialler, and negotiation fails.
 impl<H: EventHandler> Worker<H> {
     pub(crate) fn do_chores(&mut self) {
         let now = Instant::now();
@@ -26,6 +31,24 @@ impl<H: EventHandler> Worker<H> {
         self.message_rates.tidy(|peer| peers.contains_key(peer), now);
         self.catchup_rates.tidy(|peer| peers.contains_key(peer), now);
         self.dial_bootstrap(now);
+        self.dial_local(now);
+    }
+
+    /// mDNS tells of a peer once; a dial that failed is for us to repeat.
+    fn dial_local(&mut self, now: Instant) {
+        if now < self.next_local_dial || self.peers.len() >= self.config.wanted_peers {
+            return;
+        }
+        self.next_local_dial = now + LOCAL_DIALS;
+        let mdns = self.swarm.behaviour().mdns.as_ref();
+        let found: Vec<_> = mdns.into_iter().flat_map(|mdns| mdns.discovered_nodes().copied()).collect();
+        for peer in found {
+            let options = DialOpts::peer_id(peer)
+                .condition(PeerCondition::DisconnectedAndNotDialing)
+                .allocate_new_port()
+                .build();
+            let _ = self.swarm.dial(options);
+        }
     }
 
     fn dial_bootstrap(&mut self, now: Instant) {
@@ -37,8 +60,9 @@ impl<H: EventHandler> Worker<H> {
                 Some(peer) => DialOpts::peer_id(peer)
                     .condition(PeerCondition::DisconnectedAndNotDialing)
                     .addresses(vec![address])
+                    .allocate_new_port()
                     .build(),
-                None => DialOpts::unknown_peer_id().address(address).build(),
+                None => DialOpts::unknown_peer_id().address(address).allocate_new_port().build(),
             };
             let connection = options.connection_id();
             match self.swarm.dial(options) {
@@ -55,6 +79,7 @@ impl<H: EventHandler> Worker<H> {
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(addresses)
+            .allocate_new_port()
             .build();
         // Fails only when there is nothing to do, or no room for it.
         let _ = self.swarm.dial(options);

@@ -58,11 +58,8 @@ impl<H: EventHandler> Worker<H> {
                 self.on_identified(peer_id, info);
             }
             StackEvent::Kademlia(event) => self.on_kademlia(event),
-            StackEvent::Mdns(mdns::Event::Discovered(found)) => {
-                for (peer, address) in found {
-                    self.dial_peer(peer, vec![address]);
-                }
-            }
+            // The addresses come from mDNS itself.
+            StackEvent::Mdns(mdns::Event::Discovered(_)) => self.next_local_dial = Instant::now(),
             _ => {}
         }
     }
