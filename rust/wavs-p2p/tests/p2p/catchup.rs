@@ -6,7 +6,7 @@ use std::time::Duration;
 use wavs_p2p::{Event, FailureKind, PeerId, ServiceId, Token};
 
 use crate::plain::{Do, Plain, Seen, Setup};
-use crate::support::{Owned, eventually, remote, service};
+use crate::support::{Owned, PATIENCE, eventually, remote, service};
 
 fn requested(node: &Owned) -> (Token, PeerId, ServiceId) {
     node.wait(|event| match event {
@@ -124,7 +124,9 @@ fn own_requests_are_the_json_of_the_network() {
 #[test]
 fn answers_above_ten_mebibytes_are_refused() {
     for (size, kept) in [(10 << 20, true), ((10 << 20) + 1, false)] {
-        let own = Owned::start(remote(&[]), 1);
+        let mut config = remote(&[]);
+        config.catchup_request_timeout = PATIENCE * 2;
+        let own = Owned::start(config, 1);
         own.node.subscribe(service(1)).unwrap();
         let plain = Plain::start(Setup { answer: vec![b' '; size], ..Setup::default() });
         plain.order(Do::Dial(own.address.clone()));

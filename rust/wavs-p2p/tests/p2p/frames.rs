@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gossip frames, read and made by hand.
 
+use std::slice::from_ref;
+
 use libp2p::identity::Keypair;
 use wavs_p2p::{Event, Verdict, frame};
 
@@ -8,8 +10,9 @@ use crate::interop::recorded;
 use crate::raw::{self, Raw, field, fields, number};
 use crate::support::{Owned, eventually, numbered, remote, service};
 
-fn subscription(topic: &str) -> Vec<u8> {
-    raw::frame(&field(1, &[number(1, 1), field(2, topic.as_bytes())].concat()))
+pub fn subscriptions(topics: &[String]) -> Vec<u8> {
+    let subscription = |topic: &String| field(1, &[number(1, 1), field(2, topic.as_bytes())].concat());
+    raw::frame(&topics.iter().flat_map(subscription).collect::<Vec<u8>>())
 }
 
 /// Frames until one has a field of this number.
@@ -34,7 +37,7 @@ fn a_published_submission_has_the_frame_of_the_network() {
     assert_eq!(subscribed[..2], [(1, 1_u64.to_be_bytes().to_vec()), (2, topic.as_bytes().to_vec())]);
     // The library adds that it does not do partial messages; other builds pass over it.
     assert!(subscribed[2..].iter().all(|(_, value)| *value == [0; 8]));
-    peer.send(subscription(&topic));
+    peer.send(subscriptions(from_ref(&topic)));
     own.peers_of(service, 1);
 
     let key = Keypair::ed25519_from_bytes([1; 32]).unwrap().public();
@@ -59,7 +62,7 @@ fn a_published_submission_has_the_frame_of_the_network() {
     }
 }
 
-fn signed_message(key: &Keypair, topic: &str, sequence: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn signed_message(key: &Keypair, topic: &str, sequence: &[u8], data: &[u8]) -> Vec<u8> {
     let from = key.public().to_peer_id().to_bytes();
     let body = [field(1, &from), field(2, data), field(3, sequence), field(4, topic.as_bytes())].concat();
     let signature = key.sign(&[b"libp2p-pubsub:".to_vec(), body.clone()].concat()).unwrap();
@@ -72,7 +75,7 @@ fn only_messages_signed_by_their_source_are_passed_on() {
     let own = Owned::start(remote(&[]), 1);
     own.node.subscribe(service(1)).unwrap();
     let peer = Raw::start(own.address.clone(), own.peer());
-    peer.send(subscription(&topic));
+    peer.send(subscriptions(from_ref(&topic)));
     own.peers_of(service(1), 1);
     let key = Keypair::generate_ed25519();
     let good = signed_message(&key, &topic, &[0, 0, 0, 0, 0, 0, 0, 1], b"good");
@@ -100,7 +103,7 @@ fn control_messages_out_of_range_do_no_harm() {
     let own = Owned::start(remote(&[]), 1);
     own.node.subscribe(service(1)).unwrap();
     let peer = Raw::start(own.address.clone(), own.peer());
-    peer.send(subscription(&topic));
+    peer.send(subscriptions(from_ref(&topic)));
     own.peers_of(service(1), 1);
     let control = |kind: usize, body: Vec<u8>| raw::frame(&field(3, &field(kind, &body)));
     let topic_field = field(1, topic.as_bytes());

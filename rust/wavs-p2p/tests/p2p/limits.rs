@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Nothing grows without bound, and what is turned away is counted.
 
+use libp2p::identity::Keypair;
 use wavs_p2p::{Event, FailureKind, Verdict};
 
+use crate::frames::{signed_message, subscriptions};
 use crate::plain::{Do, Plain, Setup};
+use crate::raw::Raw;
 use crate::support::{Owned, eventually, numbered, remote, service};
 
 #[test]
@@ -61,21 +64,23 @@ fn a_peer_may_have_a_thousand_services_but_not_twenty_thousand() {
     for number in [0, 999, 1_000, 19_999] {
         own.node.subscribe(numbered(number)).unwrap();
     }
-    let plain = Plain::start(Setup::default());
-    plain.order(Do::Dial(own.address.clone()));
-    own.connected_to(plain.peer);
+    let peer = Raw::start(own.address.clone(), own.peer());
+    // 500 in a frame.
     let subscribe = |numbers: std::ops::Range<u16>| {
-        numbers.for_each(|number| plain.order(Do::Subscribe(numbered(number).topic())));
+        let topics: Vec<_> = numbers.map(|number| numbered(number).topic()).collect();
+        topics.chunks(500).flat_map(subscriptions).collect::<Vec<u8>>()
     };
-    subscribe(0..1_000);
+    peer.send(subscribe(0..1_000));
     own.peers_of(numbered(999), 1);
     own.peers_of(numbered(0), 1);
     own.peers_of(numbered(1_000), 0);
 
-    subscribe(1_000..20_000);
-    own.peers_of(numbered(1_000), 1);
-    plain.publish(&numbered(999).topic(), b"after the flood").unwrap();
+    let key = Keypair::generate_ed25519();
+    let topic = numbered(999).topic();
+    let message = signed_message(&key, &topic, &[0, 0, 0, 0, 0, 0, 0, 1], b"after the flood");
+    peer.send([subscribe(1_000..20_000), message].concat());
     assert_eq!(own.message().data, b"after the flood");
+    assert_eq!(own.topic(numbered(1_000)).unwrap().subscribed_peers, 1);
     assert_eq!(own.topic(numbered(19_999)).unwrap().subscribed_peers, 0);
 }
 

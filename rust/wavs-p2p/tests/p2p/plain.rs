@@ -232,7 +232,7 @@ async fn run(setup: Setup, mut orders: UnboundedReceiver<Do>, seen: Sender<Seen>
         raw: request_response::Behaviour::with_codec(
             Raw,
             [(StreamProtocol::new("/wavs/catchup/1.0.0"), ProtocolSupport::Full)],
-            request_response::Config::default().with_request_timeout(Duration::from_secs(10)),
+            request_response::Config::default().with_request_timeout(PATIENCE * 2),
         ),
         identify: identify::Behaviour::new(identify::Config::new(setup.identify.into(), key.public())),
     };

@@ -10,7 +10,7 @@ use wavs_p2p::{
 };
 
 /// Generous, because the machine may be busy; nothing waits for it in vain.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long something that must not happen is watched for.
 pub const WATCH: Duration = Duration::from_millis(700);
 
