@@ -1,51 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flat.hpp"
+#include "wavs/rt/flat.hpp"
 
 namespace wavs::engine {
 namespace {
 
-// Reads flat bytes; the first bad one makes it fail, after that it answers zero and nothing.
-class FlatReader {
-public:
-    explicit FlatReader(base::ByteView flat) : left_(flat) {}
-
-    std::uint8_t u8() { return static_cast<std::uint8_t>(number(1)); }
-    std::uint32_t u32() { return static_cast<std::uint32_t>(number(4)); }
-    std::uint64_t u64() { return number(8); }
-    base::ByteView bytes() { return take(u32()); }
-    std::string_view text() { return base::as_text(bytes()); }
-    bool some() {
-        const auto tag = u8();
-        if (tag > 1) {
-            failed_ = true;
-        }
-        return !failed_ && tag == 1;
-    }
-    void fail() { failed_ = true; }
-    bool failed() const { return failed_; }
-    bool complete() const { return !failed_ && left_.empty(); }
-
-private:
-    base::ByteView take(std::size_t size) {
-        if (failed_ || size > left_.size()) {
-            failed_ = true;
-            return {};
-        }
-        const auto out = left_.first(size);
-        left_ = left_.subspan(size);
-        return out;
-    }
-    std::uint64_t number(std::size_t size) {
-        const auto from = take(size);
-        std::uint64_t value = 0;
-        for (std::size_t i = from.size(); i > 0; --i) {
-            value = (value << 8) | from[i - 1];
-        }
-        return value;
-    }
-    base::ByteView left_;
-    bool failed_ = false;
-};
+using rt::FlatReader;
 
 base::Error output_error(std::string_view what) {
     return {base::ErrorKind::Bug, "rt_output",
@@ -140,10 +100,7 @@ base::Result<types::AggregatorAction> convert_submit(const RawSubmit& raw, std::
 
 base::Result<std::vector<types::WasmResponse>> read_responses(base::ByteView flat) {
     FlatReader in(flat);
-    std::vector<types::WasmResponse> out;
-    for (std::uint32_t left = in.u32(); left > 0 && !in.failed(); --left) {
-        out.push_back(read_response(in));
-    }
+    auto out = in.list([&in] { return read_response(in); });
     if (!in.complete()) {
         return output_error("list of responses");
     }

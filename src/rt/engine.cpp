@@ -4,6 +4,7 @@
 #include "library.hpp"
 #include "status.hpp"
 #include "wavs/async/one_shot.hpp"
+#include "wavs/rt/flat.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -53,33 +54,6 @@ base::Error abi_error(std::uint32_t found) {
             "build the node and its library from the same sources"};
 }
 
-std::uint32_t number_at(base::ByteView bytes) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 4; i > 0; --i) {
-        value = (value << 8) | bytes[i - 1];
-    }
-    return value;
-}
-
-// A flat list<string>; what does not decode is left out, since the list only informs.
-std::vector<std::string> decode_strings(base::ByteView flat) {
-    std::vector<std::string> out;
-    if (flat.size() < 4) {
-        return out;
-    }
-    flat = flat.subspan(4);
-    while (flat.size() >= 4) {
-        const std::size_t size = number_at(flat);
-        flat = flat.subspan(4);
-        if (size > flat.size()) {
-            break;
-        }
-        out.emplace_back(base::as_text(flat.first(size)));
-        flat = flat.subspan(size);
-    }
-    return out;
-}
-
 void on_loaded(void* user, wavs_rt_load_result* result) noexcept {
     const std::unique_ptr<PendingLoad> pending(static_cast<PendingLoad*>(user));
     const auto imports = take(pending->library, result->imports);
@@ -90,7 +64,7 @@ void on_loaded(void* user, wavs_rt_load_result* result) noexcept {
     }
     pending->done.set(Loaded{.source = static_cast<LoadSource>(result->source),
                              .wall = std::chrono::nanoseconds(result->wall_ns),
-                             .imports = decode_strings(imports)});
+                             .imports = FlatReader(imports).texts()});
 }
 
 void on_ran(void* user, wavs_rt_run_result* result) noexcept {

@@ -1,52 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "library.hpp"
-
-#include <algorithm>
+#include "wavs/rt/flat.hpp"
 
 namespace wavs::rt {
 namespace {
-
-// Reads the flat form of a record's description. Anything that does not fit leaves it failed.
-class Reader {
-public:
-    explicit Reader(base::ByteView bytes) : rest_(bytes) {}
-
-    std::uint32_t number() {
-        std::uint32_t value = 0;
-        for (const auto byte : take(4)) {
-            value = (value >> 8) | (std::uint32_t{byte} << 24);
-        }
-        return value;
-    }
-    std::uint8_t tag() {
-        const auto byte = take(1);
-        return byte.empty() ? std::uint8_t{0} : byte.front();
-    }
-    base::ByteView bytes() { return take(number()); }
-    std::string text() { return std::string(base::as_text(bytes())); }
-    Hash hash() {
-        Hash out{};
-        const auto found = bytes();
-        failed_ |= found.size() != out.size();
-        std::copy_n(found.begin(), std::min(found.size(), out.size()), out.begin());
-        return out;
-    }
-    bool good() const { return !failed_ && rest_.empty(); }
-
-private:
-    base::ByteView take(std::size_t size) {
-        failed_ |= size > rest_.size();
-        if (failed_) {
-            return {};
-        }
-        const auto out = rest_.first(size);
-        rest_ = rest_.subspan(size);
-        return out;
-    }
-
-    base::ByteView rest_;
-    bool failed_ = false;
-};
 
 base::Error not_a_record(const Library& library, const wavs_rt_error& error) {
     const auto message = take(library, error.message);
@@ -54,21 +11,21 @@ base::Error not_a_record(const Library& library, const wavs_rt_error& error) {
             "replay it with the version of the node that recorded it"};
 }
 
-RecordInfo read_info(Reader& from) {
+RecordInfo read_info(FlatReader& from) {
     RecordInfo info;
-    info.digest = from.hash();
-    info.entry = static_cast<Export>(from.tag());
-    info.service_id = from.hash();
+    info.digest = from.fixed<std::tuple_size_v<Hash>>();
+    info.entry = static_cast<Export>(from.u8());
+    info.service_id = from.fixed<std::tuple_size_v<Hash>>();
     info.workflow_id = from.text();
-    info.calls = from.number();
-    if (from.tag() == 1) {
+    info.calls = from.u32();
+    if (from.some()) {
         info.incomplete = from.text();
     }
-    info.succeeded = from.tag() == 0;
+    info.succeeded = !from.boolean();
     if (info.succeeded) {
         info.output = base::to_bytes(from.bytes());
     } else {
-        (void)from.number();  // the status, which the text says better
+        (void)from.u32();  // the status, which the text says better
         info.error = from.text();
     }
     return info;
@@ -83,9 +40,9 @@ base::Result<RecordInfo> record_info(const Library& library, base::ByteView reco
         return not_a_record(library, error);
     }
     const auto bytes = take(library, flat);
-    Reader reader(bytes);
+    FlatReader reader(bytes);
     auto info = read_info(reader);
-    if (!reader.good()) {
+    if (!reader.complete()) {
         return base::Error(base::ErrorKind::Bug, "rt_abi",
                            "a record's description does not decode");
     }
