@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+["<]wavs/([a-z_0-9]+)/')
 def read_table():
     levels, allowed = {}, {}
     for line in (ROOT / "cmake/layers.txt").read_text().splitlines():
-        match = re.match(r"^(\d+)\s+([a-z_]+)\s*:?\s*(.*)$", line)
+        match = re.match(r"^(\d+)\s+([a-z][a-z0-9_]*)\s*:?\s*(.*)$", line)
         if match:
             levels[match[2]] = int(match[1])
             allowed[match[2]] = set(match[3].split())
