@@ -47,13 +47,6 @@ base::Error library_error(const Library& library, const wavs_rt_error& error) {
     return error_of(error.status, std::string(base::as_text(message)));
 }
 
-base::Error abi_error(std::uint32_t found) {
-    return {base::ErrorKind::Bug, "rt_abi",
-            fmt::format("the engine library has interface version {}, this node needs {}", found,
-                        WAVS_RT_ABI_VERSION),
-            "build the node and its library from the same sources"};
-}
-
 void on_loaded(void* user, wavs_rt_load_result* result) noexcept {
     const std::unique_ptr<PendingLoad> pending(static_cast<PendingLoad*>(user));
     const auto imports = take(pending->library, result->imports);

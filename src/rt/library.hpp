@@ -35,8 +35,9 @@ inline wavs_rt_slice slice_of(std::string_view text) { return slice_of(base::as_
 inline base::ByteView view_of(const wavs_rt_slice& slice) { return {slice.data, slice.len}; }
 inline base::ByteView view_of(const wavs_rt_buf& buf) { return {buf.data, buf.len}; }
 
-/// Copies a buffer of the library and gives it back.
-inline base::Bytes take(const Library& library, const wavs_rt_buf& buf) {
+/// Copies a buffer of the library and gives it back; `Table` is one of the tables of functions.
+template <typename Table>
+base::Bytes take(const Table& library, const wavs_rt_buf& buf) {
     base::Bytes out = base::to_bytes(view_of(buf));
     library.buf_release(buf);
     return out;

@@ -38,16 +38,44 @@ constexpr std::array<Meaning, 13> kMeanings = {{
     {WAVS_RT_STATUS_INTERNAL, ErrorKind::Unavailable, "rt_internal", ""},
 }};
 
-}  // namespace
+constexpr std::array<Meaning, 7> kPeerMeanings = {{
+    {WAVS_P2P_STATUS_INVALID, ErrorKind::Invalid, "p2p_invalid", ""},
+    {WAVS_P2P_STATUS_LISTEN, ErrorKind::Unavailable, "p2p_listen",
+     "choose an address and port of this machine that are free"},
+    {WAVS_P2P_STATUS_NOT_SUBSCRIBED, ErrorKind::Invalid, "p2p_not_subscribed", ""},
+    {WAVS_P2P_STATUS_OVERLOADED, ErrorKind::Overloaded, "p2p_overloaded", "try again later"},
+    {WAVS_P2P_STATUS_STOPPED, ErrorKind::Cancelled, "p2p_stopped", ""},
+    {WAVS_P2P_STATUS_INTERNAL, ErrorKind::Unavailable, "p2p_failed", "start the node again"},
+    {WAVS_P2P_STATUS_PANIC, ErrorKind::Bug, "p2p_panic", "start the node again"},
+}};
 
-base::Error error_of(std::uint32_t status, std::string message) {
-    for (const auto& meaning : kMeanings) {
+template <std::size_t N>
+base::Error look_up(const std::array<Meaning, N>& meanings, std::uint32_t status,
+                    std::string message) {
+    for (const auto& meaning : meanings) {
         if (meaning.status == status) {
             return {meaning.kind, meaning.code, std::move(message), std::string(meaning.remedy)};
         }
     }
     return {ErrorKind::Bug, "rt_status",
             fmt::format("the engine library answers with status {}: {}", status, message)};
+}
+
+}  // namespace
+
+base::Error error_of(std::uint32_t status, std::string message) {
+    return look_up(kMeanings, status, std::move(message));
+}
+
+base::Error peer_error_of(std::uint32_t status, std::string message) {
+    return look_up(kPeerMeanings, status, std::move(message));
+}
+
+base::Error abi_error(std::uint32_t found) {
+    return {base::ErrorKind::Bug, "rt_abi",
+            fmt::format("the engine library has interface version {}, this node needs {}", found,
+                        WAVS_RT_ABI_VERSION),
+            "build the node and its library from the same sources"};
 }
 
 }  // namespace wavs::rt

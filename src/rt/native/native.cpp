@@ -2,6 +2,7 @@
 #include "wavs/rt/native.hpp"
 
 #include "library.hpp"
+#include "peer_library.hpp"
 
 namespace wavs::rt {
 
@@ -24,6 +25,23 @@ const Library& native_library() {
                                          .record_info = ::wavs_rt_record_info,
                                          .records_difference = ::wavs_rt_records_difference,
                                          .current_guest = ::wavs_rt_current_guest};
+    return kLibrary;
+}
+
+const PeerLibrary& native_peer_library() {
+    static constexpr PeerLibrary kLibrary = {.abi_version = ::wavs_rt_abi_version,
+                                             .buf_release = ::wavs_rt_buf_release,
+                                             .node_new = ::wavs_p2p_new,
+                                             .node_stop = ::wavs_p2p_stop,
+                                             .node_free = ::wavs_p2p_free,
+                                             .subscribe = ::wavs_p2p_subscribe,
+                                             .unsubscribe = ::wavs_p2p_unsubscribe,
+                                             .publish = ::wavs_p2p_publish,
+                                             .judge = ::wavs_p2p_judge,
+                                             .answer_catchup = ::wavs_p2p_answer_catchup,
+                                             .request_catchup = ::wavs_p2p_request_catchup,
+                                             .grant = ::wavs_p2p_grant,
+                                             .get_status = ::wavs_p2p_get_status};
     return kLibrary;
 }
 
