@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use libp2p::PeerId;
 use libp2p::core::Multiaddr;
 use libp2p::gossipsub::TopicHash;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 
 use crate::event::{EventHandler, PublishFailure, Verdict};
@@ -113,9 +112,14 @@ impl<H: EventHandler> Worker<H> {
         }
     }
 
+    /// As others dial it. An operator may have written the peer id already.
+    pub(crate) fn with_own_peer(&self, address: Multiaddr) -> String {
+        address.with_p2p(*self.swarm.local_peer_id()).unwrap_or_else(|as_it_is| as_it_is).to_string()
+    }
+
     pub(crate) fn status(&self) -> Status {
         let local_peer = *self.swarm.local_peer_id();
-        let full = |address: &Multiaddr| address.clone().with(Protocol::P2p(local_peer)).to_string();
+        let full = |address: &Multiaddr| self.with_own_peer(address.clone());
         let behaviour = self.swarm.behaviour();
         let mut subscribed: HashMap<&TopicHash, usize> = HashMap::new();
         for topic in behaviour.gossip.all_peers().flat_map(|(_, topics)| topics) {

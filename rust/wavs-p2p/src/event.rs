@@ -43,6 +43,7 @@ pub enum Event {
         reason: PublishFailure,
         size: usize,
     },
+    /// With the own peer id, as others dial it.
     Listening {
         address: String,
     },

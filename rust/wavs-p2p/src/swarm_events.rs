@@ -70,7 +70,8 @@ impl<H: EventHandler> Worker<H> {
             let peers: Vec<_> = self.peers.keys().copied().collect();
             self.swarm.behaviour_mut().identify.push(peers);
         }
-        self.notice(Event::Listening { address: address.to_string() });
+        let address = self.with_own_peer(address);
+        self.notice(Event::Listening { address });
     }
 
     fn on_connected(
