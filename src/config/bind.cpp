@@ -195,7 +195,6 @@ P2pConfig bind_p2p(const Value& p2p, Report& report) {
                      fmt::format("write [wavs.p2p.{}]", kind));
         return std::monostate{};
     }
-    report.warn(p2p.origin, "p2p", "has no effect in this version");
     if (kind == "local") {
         return bind_network(p2p_local_fields(), kind, value, report);
     }

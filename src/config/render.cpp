@@ -106,9 +106,10 @@ void add_chains(std::string& out) {
     add_plain_rows(evm_chain_fields(), out);
     out += "\n### Cosmos" + std::string(kLater) + "\n";
     add_plain_rows(cosmos_chain_fields(), out);
-    out += "\n## Peer-to-peer network" + std::string(kLater) +
-           "\n\n`p2p = \"disabled\"` (the default), `[wavs.p2p.local]` (mDNS) or "
-           "`[wavs.p2p.remote]` (Kademlia).\n\n### local\n";
+    out +=
+        "\n## Peer-to-peer network\n\n`p2p = \"disabled\"` (the default; no port is opened), "
+        "`[wavs.p2p.local]` (mDNS) or `[wavs.p2p.remote]` (Kademlia). What the nodes say to each "
+        "other is in [protocol/07-peers.md](protocol/07-peers.md).\n\n### local\n";
     add_plain_rows(p2p_local_fields(), out);
     out += "\n### remote\n";
     add_plain_rows(p2p_remote_fields(), out);

@@ -278,6 +278,54 @@ TEST(Values, networks) {
     EXPECT_THAT(errors("[wavs.p2p.local]\nlisten_port = 70000\nretry_interval_ms = 0\n"),
                 testing::AllOf(HasSubstr("expected an integer from 0 to 65535, found 70000"),
                                HasSubstr("p2p.local.retry_interval_ms: must not be 0")));
+    EXPECT_THAT(errors("[wavs]\np2p = { local = {} }\n"),
+                HasSubstr("p2p.local.listen_port: missing"));
+    EXPECT_THAT(errors("[wavs]\np2p = {}\n"), HasSubstr("p2p: not a kind of network"));
+    for (const auto* const interval :
+         {"retry_interval_ms", "cleanup_interval_secs", "catchup_request_timeout_secs",
+          "kademlia_discovery_interval_secs"}) {
+        EXPECT_THAT(errors(fmt::format("[wavs.p2p.remote]\nlisten_port = 1\nbootstrap_nodes = []\n"
+                                       "{} = 0\n",
+                                       interval)),
+                    HasSubstr(fmt::format("p2p.remote.{}: must not be 0", interval)));
+    }
+}
+
+TEST(Values, every_form_of_a_network) {
+    for (const auto* const toml : {"", "[wavs]\nport = 1\n", "[wavs]\np2p = \"disabled\"\n"}) {
+        const auto loaded = with_toml(toml).node();
+        EXPECT_TRUE(loaded.ok()) << joined(loaded.errors);
+        EXPECT_TRUE(std::holds_alternative<std::monostate>(loaded.config.p2p)) << toml;
+    }
+    for (const auto* const toml :
+         {"[wavs]\np2p = { local = { listen_port = 9, submission_ttl_secs = 7 } }\n",
+          "[wavs.p2p.local]\nlisten_port = 9\nsubmission_ttl_secs = 7\n",
+          "[wavs.p2p]\nlocal = { listen_port = 9, submission_ttl_secs = 7 }\n"}) {
+        const auto loaded = with_toml(toml).node();
+        ASSERT_TRUE(std::holds_alternative<P2pLocal>(loaded.config.p2p)) << toml;
+        EXPECT_TRUE(loaded.ok()) << joined(loaded.errors);
+        EXPECT_THAT(loaded.warnings, testing::IsEmpty());
+        const auto& local = std::get<P2pLocal>(loaded.config.p2p);
+        EXPECT_EQ(local.listen_port, 9);
+        EXPECT_EQ(local.submission_ttl_secs, 7U);
+        EXPECT_EQ(local.max_retry_duration_secs, 10U);
+    }
+    for (const auto* const toml :
+         {"[wavs]\np2p = { remote = { listen_port = 0, bootstrap_nodes = [\"/ip4/1.2.3.4/tcp/5\"] "
+          "} "
+          "}\n",
+          "[wavs.p2p.remote]\nlisten_port = 0\nbootstrap_nodes = [\"/ip4/1.2.3.4/tcp/5\"]\n",
+          "[wavs.p2p]\nremote = { listen_port = 0, bootstrap_nodes = [\"/ip4/1.2.3.4/tcp/5\"] "
+          "}\n"}) {
+        const auto loaded = with_toml(toml).node();
+        ASSERT_TRUE(std::holds_alternative<P2pRemote>(loaded.config.p2p)) << toml;
+        EXPECT_TRUE(loaded.ok()) << joined(loaded.errors);
+        EXPECT_THAT(loaded.warnings, testing::IsEmpty());
+        const auto& remote = std::get<P2pRemote>(loaded.config.p2p);
+        EXPECT_EQ(remote.listen_port, 0);
+        EXPECT_THAT(remote.bootstrap_nodes, testing::ElementsAre("/ip4/1.2.3.4/tcp/5"));
+        EXPECT_EQ(remote.kademlia_discovery_interval_secs, 60U);
+    }
 }
 
 }  // namespace
