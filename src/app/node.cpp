@@ -14,6 +14,8 @@
 #include "wavs/storage/schema.hpp"
 #include "wavs/telemetry/log.hpp"
 
+#include <fmt/ranges.h>
+
 #include <cstdlib>
 
 namespace wavs::app {
@@ -21,6 +23,8 @@ namespace {
 
 constexpr auto kBalanceEvery = std::chrono::minutes(1);
 constexpr auto kDiskCheckEvery = std::chrono::seconds(2);
+constexpr int kAddressTries = 100;
+constexpr auto kAddressPause = std::chrono::milliseconds(20);
 constexpr std::size_t kBatchCapacity = 10'000;
 
 void report_task(telemetry::Metrics& metrics, const async::TaskStatus& task) {
@@ -87,6 +91,7 @@ struct Node::Impl {
     base::Result<void> open_store();
     base::Result<void> build_chains();
     base::Result<void> build_engine(std::map<std::string, std::string> environment);
+    base::Result<void> build_network();
     base::Result<void> build_submission();
     void build_aggregator();
     void build_triggers();
@@ -100,6 +105,8 @@ struct Node::Impl {
     async::Task<base::Result<void>> forget_signed();
     async::Task<void> run_unsigned(types::EvmAddress signer);
     void start_tasks();
+    async::Task<base::Result<void>> announce_network();
+    async::Task<void> stop_network();
     async::Task<void> stop();
 
     config::Config config;
@@ -127,6 +134,8 @@ struct Node::Impl {
     std::unique_ptr<submission::LocalSigner> signer;
     std::unique_ptr<submission::Ledger> ledger;
     std::unique_ptr<submission::Submitter> submitter;
+    /// Null when no peers are configured.
+    std::unique_ptr<p2p::Network> network;
     std::unique_ptr<sources::Sources> sources;
     std::unique_ptr<aggregator::EngineRunner> components;
     std::unique_ptr<aggregator::Aggregator> aggregator;
@@ -177,6 +186,39 @@ base::Result<void> Node::Impl::build_engine(std::map<std::string, std::string> e
     WAVS_TRY(guest_network->start(chains->configs()));
     engine_port = std::make_unique<EngineBinding>(*engine, background);
     return base::ok();
+}
+
+base::Result<void> Node::Impl::build_network() {
+    const auto options = p2p_options(config);
+    if (!options) {
+        return base::ok();
+    }
+    WAVS_TRY(const auto identity, p2p::load_identity(config.data / "p2p"));
+    WAVS_TRY(network,
+             p2p::start_network(*options, identity,
+                                {rt::native_peer_library(), runtime.io(), runtime.blocking()}));
+    return base::ok();
+}
+
+// Closes the peers' port to components, and tells the operator what others may dial. The addresses
+// are known a moment after the start.
+async::Task<base::Result<void>> Node::Impl::announce_network() {
+    if (network == nullptr) {
+        co_return base::ok();
+    }
+    WAVS_CO_TRY(auto status, co_await network->status());
+    for (int i = 0; i < kAddressTries && status.listen_addresses.empty(); ++i) {
+        WAVS_CO_TRY(co_await timers.sleep_for(kAddressPause));
+        WAVS_CO_TRY(status, co_await network->status());
+    }
+    for (const auto port : listen_ports(status)) {
+        WAVS_CO_TRY(guest_network->add_own_port(port));
+    }
+    telemetry::log_info(
+        "app", "takes part in the peer-to-peer network",
+        {{"peer", status.local_peer},
+         {"addresses", fmt::format("{}", fmt::join(status.listen_addresses, " "))}});
+    co_return base::ok();
 }
 
 base::Result<void> Node::Impl::build_submission() {
@@ -249,9 +291,10 @@ void Node::Impl::build_dispatcher() {
 }
 
 base::Result<void> Node::Impl::build_http() {
-    api = std::make_unique<NodeApi>(NodeApiDeps{
-        config, *chains, *services, *dispatcher, *journal, *triggers, *engine, *guest_network,
-        *quarantine, blobs, supervisor, timers, clock, metrics, runtime.io(), runtime.blocking()});
+    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *journal,
+                                                *triggers, *engine, *guest_network, *quarantine,
+                                                blobs, supervisor, timers, clock, metrics,
+                                                runtime.io(), runtime.blocking(), network.get()});
     WAVS_TRY(auto options, http_options(config));
     http = std::make_unique<http::HttpApi>(std::move(options), *api,
                                            http::Environment{runtime.io(), timers, clock, metrics});
@@ -358,6 +401,7 @@ async::Task<base::Result<void>> Node::Impl::start() {
             co_await run_unsigned(service->signer);
         }
     }
+    WAVS_CO_TRY(co_await announce_network());
     // A port the system chooses is known only afterwards.
     WAVS_CO_TRY(guest_network->add_own_port(config.port));
     WAVS_CO_TRY(http->start());
@@ -365,6 +409,17 @@ async::Task<base::Result<void>> Node::Impl::start() {
     telemetry::log_info("app", "listening on " + http->url(),
                         {{"data", config.data.string()}, {"services", services->list().size()}});
     co_return base::ok();
+}
+
+// Waits for the library's thread, hence on the blocking pool.
+async::Task<void> Node::Impl::stop_network() {
+    if (network == nullptr) {
+        co_return;
+    }
+    (void)co_await async::run_blocking(runtime.blocking(), runtime.io(), [this] {
+        network->stop();
+        return base::Result<void>(base::ok());
+    });
 }
 
 async::Task<void> Node::Impl::stop() {
@@ -379,6 +434,7 @@ async::Task<void> Node::Impl::stop() {
     note(co_await triggers->stop(grace));
     note(co_await services->stop(grace));
     note(co_await dispatcher->stop(grace));
+    co_await stop_network();
     note(co_await aggregator->stop(grace));
     note(co_await background.stop(timers, grace));
     co_await engine->stop(grace);
@@ -400,6 +456,7 @@ base::Result<std::unique_ptr<Node>> Node::create(config::Config config,
     WAVS_TRY(impl->build_chains());
     WAVS_TRY(impl->build_engine(std::move(environment)));
     WAVS_TRY(impl->build_submission());
+    WAVS_TRY(impl->build_network());
     impl->build_aggregator();
     impl->build_triggers();
     impl->build_dispatcher();

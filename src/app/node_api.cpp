@@ -72,7 +72,20 @@ async::Task<base::Result<http::NodeInfo>> NodeApi::info() {
     co_return info;
 }
 
-async::Task<base::Result<http::P2pStatus>> NodeApi::p2p_status() { co_return http::P2pStatus{}; }
+async::Task<base::Result<http::P2pStatus>> NodeApi::p2p_status() {
+    if (deps_.network == nullptr) {
+        co_return http::P2pStatus{};
+    }
+    const auto status = co_await deps_.network->status();
+    if (status.has_value()) {
+        co_return to_p2p_status(status.value());
+    }
+    // A network that has ended is as good as none.
+    if (status.error().kind() == base::ErrorKind::Cancelled) {
+        co_return http::P2pStatus{};
+    }
+    co_return status.error();
+}
 
 async::Task<base::Result<std::vector<std::string>>> NodeApi::readiness() {
     std::vector<std::string> reasons;
@@ -91,6 +104,12 @@ async::Task<base::Result<std::vector<std::string>>> NodeApi::readiness() {
 }
 
 async::Task<base::Result<std::string>> NodeApi::render_metrics() {
+    if (deps_.network != nullptr) {
+        // Without it the page shows the figures of the last time.
+        if (const auto status = co_await deps_.network->status(); status.has_value()) {
+            peer_metrics_.show(status.value());
+        }
+    }
     co_return deps_.metrics.render();
 }
 

@@ -3,6 +3,7 @@
 
 #include "chains.hpp"
 #include "guest_network.hpp"
+#include "peers_view.hpp"
 #include "wavs/async/supervisor.hpp"
 #include "wavs/config/config.hpp"
 #include "wavs/dispatcher/dispatcher.hpp"
@@ -29,12 +30,15 @@ struct NodeApiDeps {
     telemetry::Metrics& metrics;
     async::Executor io;
     async::Executor blocking;
+    /// Null when no peers are configured.
+    p2p::Network* network;
 };
 
-/// What the HTTP interface asks of the node. Holds no state of its own.
+/// What the HTTP interface asks of the node. Holds no state of its own but figures to show.
 class NodeApi final : public http::NodeApi {
 public:
-    explicit NodeApi(NodeApiDeps deps) : deps_(deps), started_(deps.clock.steady_now()) {}
+    explicit NodeApi(NodeApiDeps deps)
+        : deps_(deps), started_(deps.clock.steady_now()), peer_metrics_(deps.metrics) {}
 
     async::Task<base::Result<http::HealthStatus>> health() override;
     async::Task<base::Result<std::string>> config_json(types::Endpoints endpoints) override;
@@ -86,6 +90,7 @@ private:
 
     NodeApiDeps deps_;
     base::SteadyTime started_;
+    PeerMetrics peer_metrics_;
 };
 
 }  // namespace wavs::app

@@ -2,6 +2,7 @@
 #include "options.hpp"
 
 #include "embedded_aggregator.hpp"
+#include "wavs/base/version.hpp"
 #include "wavs/crypto/hd_key.hpp"
 #include "wavs/crypto/mnemonic.hpp"
 
@@ -30,6 +31,23 @@ engine::RecordOptions record_options(const config::EngineConfig& config) {
         }
     }
     return out;
+}
+
+// Any number of an operator is a time: what is beyond a century stays there.
+std::chrono::seconds seconds(std::uint64_t number) {
+    constexpr std::uint64_t kMost = 100ULL * 366 * 24 * 3600;
+    return std::chrono::seconds(std::min(number, kMost));
+}
+
+void set_common(const config::P2pCommon& from, p2p::Options& to) {
+    to.listen_port = from.listen_port;
+    to.external_addresses = from.external_addresses;
+    to.max_retry = seconds(from.max_retry_duration_secs);
+    to.retry_interval =
+        std::chrono::milliseconds(std::min<std::uint64_t>(from.retry_interval_ms, 1ULL << 32));
+    to.catchup_timeout = seconds(from.catchup_request_timeout_secs);
+    to.max_pending_publishes = from.max_pending_publishes;
+    to.max_catchups_per_service = from.max_concurrent_catchup_requests_per_service;
 }
 
 }  // namespace
@@ -92,6 +110,24 @@ triggers::CronOptions cron_options(const config::Config& config) {
 
 triggers::BlockOptions block_options(const config::Config& config) {
     return {config.block_interval_max_catchup};
+}
+
+std::optional<p2p::Options> p2p_options(const config::Config& config) {
+    p2p::Options options;
+    options.agent = fmt::format("wavs/{}", base::kVersion);
+    if (const auto* const local = std::get_if<config::P2pLocal>(&config.p2p)) {
+        options.discovery = p2p::Discovery::Local;
+        set_common(*local, options);
+        return options;
+    }
+    if (const auto* const remote = std::get_if<config::P2pRemote>(&config.p2p)) {
+        options.discovery = p2p::Discovery::Remote;
+        set_common(*remote, options);
+        options.bootstrap_nodes = remote->bootstrap_nodes;
+        options.discovery_interval = seconds(remote->kademlia_discovery_interval_secs);
+        return options;
+    }
+    return std::nullopt;
 }
 
 base::Result<http::HttpOptions> http_options(const config::Config& config) {

@@ -41,6 +41,37 @@ void counts(Writer& json, std::string_view name, const std::map<std::string, std
     json.end_object();
 }
 
+// What other nodes do not show.
+void write_network(Writer& json, const P2pStatus& status) {
+    json.key("peers");
+    json.begin_array();
+    for (const PeerInfo& peer : status.peers) {
+        json.begin_object();
+        text_member(json, "peer_id", peer.peer_id);
+        json.key("score");
+        // The library has it with this precision.
+        json.number(static_cast<float>(peer.score));
+        text_member(json, "agent", peer.agent);
+        json.key("foreign");
+        json.boolean(peer.foreign);
+        json.end_object();
+    }
+    json.end_array();
+    json.key("counters");
+    json.begin_object();
+    for (const auto& [name, value] : status.counters) {
+        json.key(name);
+        json.number(value);
+    }
+    json.end_object();
+    json.key("pending_publishes");
+    json.number(status.pending_publishes);
+    json.key("waiting_events");
+    json.number(status.waiting_events);
+    json.key("unjudged");
+    json.number(status.unjudged);
+}
+
 void write_failing(Writer& json, const HealthStatus& health) {
     json.key("endpoints");
     json.begin_object();
@@ -269,6 +300,9 @@ std::string to_json(const P2pStatus& status) {
     text_list(json, "subscribed_topics", status.subscribed_topics);
     counts(json, "topic_peer_counts", status.topic_peer_counts);
     counts(json, "topic_mesh_peer_counts", status.topic_mesh_peer_counts);
+    if (status.enabled) {
+        write_network(json, status);
+    }
     json.end_object();
     return out;
 }

@@ -64,13 +64,24 @@ TEST_F(EndpointsTest, p2p_status) {
                 R"({"enabled":false,"local_peer_id":null,"listen_addresses":[],)"
                 R"("external_addresses":[],"connected_peers":0,"peer_ids":[],)"
                 R"("subscribed_topics":[],"topic_peer_counts":{},"topic_mesh_peer_counts":{}})");
-    node_.p2p = {true,       "12D3", {"/ip4/1.2.3.4/tcp/1/p2p/12D3"}, {}, {"12D4"}, {"t"},
-                 {{"t", 1}}, {}};
+    node_.p2p.enabled = true;
+    node_.p2p.local_peer_id = "12D3";
+    node_.p2p.listen_addresses = {"/ip4/1.2.3.4/tcp/1/p2p/12D3"};
+    node_.p2p.peer_ids = {"12D4"};
+    node_.p2p.subscribed_topics = {"t"};
+    node_.p2p.topic_peer_counts = {{"t", 1}};
+    node_.p2p.peers = {{"12D4", -0.1F, "wavs/0.1.0 \"x\"", true}};
+    node_.p2p.counters = {{"received", 3}, {"accepted", 2}};
+    node_.p2p.pending_publishes = 4;
+    node_.p2p.waiting_events = 5;
+    node_.p2p.unjudged = 6;
     expect_json("/p2p/status",
                 R"({"enabled":true,"local_peer_id":"12D3","listen_addresses":)"
                 R"(["/ip4/1.2.3.4/tcp/1/p2p/12D3"],"external_addresses":[],"connected_peers":1,)"
                 R"("peer_ids":["12D4"],"subscribed_topics":["t"],"topic_peer_counts":{"t":1},)"
-                R"("topic_mesh_peer_counts":{}})");
+                R"("topic_mesh_peer_counts":{},"peers":[{"peer_id":"12D4","score":-0.1,)"
+                R"("agent":"wavs/0.1.0 \"x\"","foreign":true}],"counters":{"received":3,)"
+                R"("accepted":2},"pending_publishes":4,"waiting_events":5,"unjudged":6})");
 }
 
 TEST_F(EndpointsTest, probes_and_metrics) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -49,6 +50,15 @@ struct NodeInfo {
     std::uint64_t uptime_secs = 0;
 };
 
+struct PeerInfo {
+    std::string peer_id;
+    double score = 0;
+    std::string agent;
+    /// Of another network: takes no part in gossip.
+    bool foreign = false;
+};
+
+/// Ids, addresses and counts of a network that is not enabled are empty.
 struct P2pStatus {
     bool enabled = false;
     std::optional<std::string> local_peer_id;
@@ -60,6 +70,13 @@ struct P2pStatus {
     std::map<std::string, std::uint64_t> topic_peer_counts;
     /// Of those, the ones in our mesh.
     std::map<std::string, std::uint64_t> topic_mesh_peer_counts;
+    /// Shown while enabled, with all that follows.
+    std::vector<PeerInfo> peers;
+    /// Since the start, by name.
+    std::vector<std::pair<std::string, std::uint64_t>> counters;
+    std::uint64_t pending_publishes = 0;
+    std::uint64_t waiting_events = 0;
+    std::uint64_t unjudged = 0;
 };
 
 struct ServiceList {

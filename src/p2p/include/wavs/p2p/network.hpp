@@ -113,6 +113,9 @@ struct Status {
     std::uint64_t unjudged = 0;
 };
 
+/// The name of a service's topic, as peers subscribe to it.
+std::string topic_name(const types::ServiceId& service);
+
 /// A seam: tests connect nodes without sockets. Methods are callable from any thread and do not
 /// wait, but for `next` and `status`. Errors: `p2p_stopped` (Cancelled), `p2p_not_subscribed`
 /// (Invalid), `p2p_overloaded` (Overloaded).
