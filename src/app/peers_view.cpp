@@ -48,6 +48,8 @@ http::P2pStatus to_p2p_status(const p2p::Status& status) {
     out.local_peer_id = status.local_peer;
     out.listen_addresses = status.listen_addresses;
     out.external_addresses = status.external_addresses;
+    std::ranges::sort(out.listen_addresses);
+    std::ranges::sort(out.external_addresses);
     auto peers = status.peers;
     std::ranges::sort(peers, {}, &p2p::PeerStatus::peer);
     for (const auto& peer : peers) {
