@@ -16,7 +16,8 @@
 namespace wavs::p2p {
 
 /// The node among its peers (docs/protocol/07-peers.md): gossip per service, and catch-up. What a
-/// message says, whether it is valid and what is kept of it is the business of who reads the events.
+/// message says, whether it is valid and what is kept of it is the business of who reads the
+/// events.
 
 /// Names a message until it is judged, or a request until it is answered.
 using Token = std::uint64_t;
