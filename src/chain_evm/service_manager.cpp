@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/chain_evm/service_manager.hpp"
 
-#include "shared_read.hpp"
+#include "wavs/async/shared_read.hpp"
 
 #include <boost/multiprecision/cpp_int.hpp>
 
@@ -55,11 +55,12 @@ std::string quorum_text(const QuorumWeights& weights) {
 struct ServiceManagerClient::Reads {
     explicit Reads(const base::Clock& time) : clock(time), head(clock, kHolds) {}
 
-    std::shared_ptr<SharedRead<types::EvmAddress>> manager_of(const types::EvmAddress& handler) {
+    std::shared_ptr<async::SharedRead<types::EvmAddress>> manager_of(
+        const types::EvmAddress& handler) {
         const std::lock_guard lock(mutex);
         auto& slot = managers[handler];
         if (!slot) {
-            slot = std::make_shared<SharedRead<types::EvmAddress>>(clock, kHolds);
+            slot = std::make_shared<async::SharedRead<types::EvmAddress>>(clock, kHolds);
         }
         return slot;
     }
@@ -70,9 +71,9 @@ struct ServiceManagerClient::Reads {
     }
 
     const base::Clock& clock;
-    SharedRead<std::uint64_t> head;
+    async::SharedRead<std::uint64_t> head;
     std::mutex mutex;
-    std::map<types::EvmAddress, std::shared_ptr<SharedRead<types::EvmAddress>>> managers;
+    std::map<types::EvmAddress, std::shared_ptr<async::SharedRead<types::EvmAddress>>> managers;
 };
 
 ServiceManagerClient::ServiceManagerClient(RpcClient client, const base::Clock& clock)

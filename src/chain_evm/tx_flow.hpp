@@ -2,9 +2,9 @@
 #pragma once
 
 #include "balance_watch.hpp"
-#include "shared_read.hpp"
 #include "tx_journal.hpp"
 #include "wavs/async/one_shot.hpp"
+#include "wavs/async/shared_read.hpp"
 #include "wavs/base/fault.hpp"
 #include "wavs/chain_evm/tx_manager.hpp"
 
@@ -74,8 +74,8 @@ struct TxManager::Impl {
     base::Clock& clock;
     TxJournal journal;
     BalanceWatch balance;
-    SharedRead<Market> market;
-    SharedRead<std::uint64_t> mined;
+    async::SharedRead<Market> market;
+    async::SharedRead<std::uint64_t> mined;
     /// How often the chain replaced blocks.
     std::atomic<std::uint64_t> reorganisations{0};
     /// Held from choosing nonces until the chain's node has answered.
@@ -90,7 +90,7 @@ struct TxManager::Impl {
     /// that somebody else used.
     std::map<base::Bytes, SendingPtr> by_reference;
     std::deque<OutgoingPtr> waiting;
-    std::map<types::EvmAddress, std::shared_ptr<SharedRead<bool>>> contracts;
+    std::map<types::EvmAddress, std::shared_ptr<async::SharedRead<bool>>> contracts;
     std::map<std::uint64_t, async::OneShot<bool>> head_waiters;
     std::uint64_t next_ticket = 0;
 

@@ -88,12 +88,12 @@ TxManager::Impl::Impl(Options manager_options, RpcClient rpc,
       nonce_lock(strand) {}
 
 async::Task<base::Result<bool>> TxManager::Impl::has_code(types::EvmAddress contract) {
-    std::shared_ptr<SharedRead<bool>> read;
+    std::shared_ptr<async::SharedRead<bool>> read;
     {
         const std::lock_guard lock(mutex);
         auto& slot = contracts[contract];
         if (!slot) {
-            slot = std::make_shared<SharedRead<bool>>(clock, kContractHolds);
+            slot = std::make_shared<async::SharedRead<bool>>(clock, kContractHolds);
         }
         read = slot;
     }

@@ -6,30 +6,37 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
-namespace wavs::chain_evm {
+namespace wavs::async {
 
-/// One question to the chain for everybody who asks it within a moment: who comes while it is under
-/// way waits for the same answer, and the answer holds for a while. Thread-safe.
+/// One question for everybody who asks it within a moment: who comes while it is under way waits
+/// for the same answer, and the answer holds for a while, from when it was asked. Failures are told
+/// to those who wait and not kept. Thread-safe.
 template <typename T>
 class SharedRead {
 public:
-    using Ask = std::function<async::Task<base::Result<T>>()>;
+    using Ask = std::function<Task<base::Result<T>>()>;
 
-    SharedRead(const base::Clock& clock, base::Duration holds) : clock_(clock), holds_(holds) {}
+    /// How long an answer holds.
+    using Holds = std::function<base::Duration(const T&)>;
 
-    async::Task<base::Result<T>> get(Ask ask) {
+    SharedRead(const base::Clock& clock, base::Duration holds)
+        : SharedRead(clock, [holds](const T&) { return holds; }) {}
+    SharedRead(const base::Clock& clock, Holds holds) : clock_(clock), holds_(std::move(holds)) {}
+
+    Task<base::Result<T>> get(Ask ask) {
         while (true) {
             std::optional<Slot> slot;
             {
-                const async::Executor executor = co_await boost::asio::this_coro::executor;
+                const Executor executor = co_await boost::asio::this_coro::executor;
                 const std::lock_guard lock(mutex_);
-                if (value_ && clock_.steady_now() - read_at_ < holds_) {
+                if (value_ && clock_.steady_now() < holds_until_) {
                     co_return *value_;
                 }
                 if (asking_) {
@@ -43,7 +50,7 @@ public:
             }
             auto answer = co_await slot->wait();
             if (!answer) {
-                co_return async::cancelled_error("wait for an answer of the chain");
+                co_return cancelled_error("wait for an answer that somebody else asked for");
             }
             if (*answer) {
                 co_return std::move(**answer);
@@ -61,7 +68,7 @@ public:
 private:
     // Empty: the one who asked was stopped, somebody else has to.
     using Answer = std::optional<base::Result<T>>;
-    using Slot = async::OneShot<Answer>;
+    using Slot = OneShot<Answer>;
 
     // However the asking ends, those who wait hear of it.
     struct Turn {
@@ -73,7 +80,7 @@ private:
         Answer answer;
     };
 
-    async::Task<base::Result<T>> lead(Ask ask) {
+    Task<base::Result<T>> lead(Ask ask) {
         Turn turn(*this);
         std::uint64_t generation = 0;
         {
@@ -86,7 +93,7 @@ private:
             const std::lock_guard lock(mutex_);
             if (result.has_value() && generation == generation_) {
                 value_ = result.value();
-                read_at_ = asked_at;
+                holds_until_ = asked_at + holds_(result.value());
             }
         }
         if (result.has_value() || result.error().kind() != base::ErrorKind::Cancelled) {
@@ -108,13 +115,13 @@ private:
     }
 
     const base::Clock& clock_;
-    const base::Duration holds_;
+    const Holds holds_;
     std::mutex mutex_;
     std::optional<T> value_;
-    base::SteadyTime read_at_{};
+    base::SteadyTime holds_until_{};
     std::uint64_t generation_ = 0;
     bool asking_ = false;
     std::vector<Slot> waiting_;
 };
 
-}  // namespace wavs::chain_evm
+}  // namespace wavs::async

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shared_read.hpp"
+#include "wavs/async/shared_read.hpp"
+
 #include "wavs/async/task_group.hpp"
 #include "wavs/async/testing/fake_timers.hpp"
 
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
 
-namespace wavs::chain_evm {
+namespace wavs::async {
 namespace {
 
 using std::chrono::seconds;
@@ -17,7 +18,7 @@ protected:
         context_.restart();
         context_.poll();
     }
-    async::Task<base::Result<int>> ask() {
+    Task<base::Result<int>> ask() {
         ++asked_;
         WAVS_CO_TRY(co_await timers_.sleep_for(seconds(1)));
         if (fails_) {
@@ -25,18 +26,23 @@ protected:
         }
         co_return asked_;
     }
-    static async::Task<void> get(SharedReadTest& test) {
+    static Task<void> get(SharedReadTest& test) {
         test.got_.push_back(co_await test.read_.get([&test] { return test.ask(); }));
+    }
+    Task<base::Result<int>> ask_at_once() { co_return ++asked_; }
+    static Task<void> get_from(SharedReadTest& test, SharedRead<int>& read,
+                               std::optional<base::Result<int>>& out) {
+        out = co_await read.get([&test] { return test.ask_at_once(); });
     }
 
     boost::asio::io_context context_;
     base::testing::FakeClock clock_;
-    async::testing::FakeTimers timers_{clock_};
+    testing::FakeTimers timers_{clock_};
     SharedRead<int> read_{clock_, seconds(5)};
     int asked_ = 0;
     bool fails_ = false;
     std::vector<base::Result<int>> got_;
-    async::TaskGroup group_{context_.get_executor(), "test"};
+    TaskGroup group_{context_.get_executor(), "test"};
 };
 
 TEST_F(SharedReadTest, who_comes_meanwhile_gets_the_same_answer_and_it_holds) {
@@ -79,7 +85,7 @@ TEST_F(SharedReadTest, a_failure_is_told_to_all_who_wait_and_not_kept) {
 
 TEST_F(SharedReadTest, when_the_one_who_asks_is_stopped_another_asks) {
     {
-        async::TaskGroup first(context_.get_executor(), "first");
+        TaskGroup first(context_.get_executor(), "first");
         first.spawn("get", get(*this));
         settle();
         for (int i = 0; i < 3; ++i) {
@@ -96,6 +102,23 @@ TEST_F(SharedReadTest, when_the_one_who_asks_is_stopped_another_asks) {
               3);
 }
 
+TEST_F(SharedReadTest, how_long_an_answer_holds_may_depend_on_it) {
+    SharedRead<int> read(clock_, [](const int& answer) { return seconds(answer == 1 ? 10 : 2); });
+    const auto ask_now = [&] {
+        std::optional<base::Result<int>> out;
+        group_.spawn("get", get_from(*this, read, out));
+        settle();
+        return out->value();
+    };
+    EXPECT_EQ(ask_now(), 1);
+    timers_.advance(seconds(9));
+    EXPECT_EQ(ask_now(), 1);
+    timers_.advance(seconds(1));
+    EXPECT_EQ(ask_now(), 2);
+    timers_.advance(seconds(2));
+    EXPECT_EQ(ask_now(), 3);
+}
+
 TEST_F(SharedReadTest, what_was_forgotten_meanwhile_is_not_kept) {
     group_.spawn("get", get(*this));
     settle();
@@ -109,4 +132,4 @@ TEST_F(SharedReadTest, what_was_forgotten_meanwhile_is_not_kept) {
 }
 
 }  // namespace
-}  // namespace wavs::chain_evm
+}  // namespace wavs::async
