@@ -172,8 +172,8 @@ async::Task<base::Result<dispatcher::ServiceUri>> Chains::service_uri(
     co_return dispatcher::ServiceUri{std::move(uri), block};
 }
 
-async::Task<base::Result<bool>> Chains::counts(types::ServiceManager manager,
-                                               types::EvmAddress signer) {
+async::Task<base::Result<types::SignerCounts>> Chains::counts(types::ServiceManager manager,
+                                                              types::EvmAddress signer) {
     WAVS_CO_TRY(const auto at, manager_on_chain(manager));
     co_return co_await at.chain->service_managers().counts(at.address, signer);
 }

@@ -35,7 +35,8 @@ public:
     async::Task<base::Result<std::shared_ptr<aggregator::Target>>> target(
         types::SubmitAction action);
     async::Task<base::Result<dispatcher::ServiceUri>> service_uri(types::ServiceManager manager);
-    async::Task<base::Result<bool>> counts(types::ServiceManager manager, types::EvmAddress signer);
+    async::Task<base::Result<types::SignerCounts>> counts(types::ServiceManager manager,
+                                                          types::EvmAddress signer);
     async::Task<std::map<types::ChainKey, chain_evm::ChainHealth>> health();
     /// What keeps results from being posted, or soon will, and is the operator's to settle.
     std::map<types::ChainKey, std::vector<std::string>> warnings() const;

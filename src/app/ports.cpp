@@ -124,7 +124,9 @@ async::Task<base::Result<dispatcher::ServiceUri>> ManagerBinding::service_uri(
 
 async::Task<base::Result<bool>> ManagerBinding::counts(types::ServiceManager manager,
                                                        types::EvmAddress signer) {
-    co_return co_await chains_.counts(std::move(manager), signer);
+    WAVS_CO_TRY(const auto counts, co_await chains_.counts(std::move(manager), signer));
+    // A manager that does not know keys has registered none.
+    co_return counts == types::SignerCounts::Yes;
 }
 
 }  // namespace wavs::app

@@ -24,6 +24,14 @@ base::Error prefixed(base::ErrorCode code, std::string_view prefix, const base::
     return {error.kind(), code, fmt::format("{}: {}", prefix, error.message())};
 }
 
+// What the contract itself said, by a revert or by an answer of another form. An endpoint that
+// could not be asked, or that serves another chain, says nothing about it.
+bool knows_no_keys(const base::Error& error) {
+    return error.kind() == base::ErrorKind::Invalid &&
+           (error.code() == base::ErrorCode("manager_call_failed") ||
+            error.code() == base::ErrorCode("abi_invalid"));
+}
+
 std::string revert_text(const Reverted& revert) {
     return revert.info.data.empty() ? revert.message : revert.info.text;
 }
@@ -181,18 +189,21 @@ ServiceManagerClient::operator_for_signing_key(types::EvmAddress manager,
     co_return found.is_zero() ? std::optional<types::EvmAddress>() : std::optional(found);
 }
 
-async::Task<base::Result<bool>> ServiceManagerClient::counts(types::EvmAddress manager,
-                                                             types::EvmAddress signing_key) {
+async::Task<base::Result<types::SignerCounts>> ServiceManagerClient::counts(
+    types::EvmAddress manager, types::EvmAddress signing_key) {
+    using types::SignerCounts;
     const auto registered = co_await operator_for_signing_key(manager, signing_key);
+    if (!registered.has_value() && knows_no_keys(registered.error())) {
+        co_return SignerCounts::Unknown;
+    }
     if (!registered.has_value()) {
-        const bool has_no_keys = registered.error().kind() == base::ErrorKind::Invalid;
-        co_return has_no_keys ? base::Result<bool>(false) : base::Result<bool>(registered.error());
+        co_return registered.error();
     }
     if (!registered.value()) {
-        co_return false;
+        co_return SignerCounts::No;
     }
     WAVS_CO_TRY(const auto weight, co_await operator_weight(manager, *registered.value()));
-    co_return !weight.is_zero();
+    co_return weight.is_zero() ? SignerCounts::No : SignerCounts::Yes;
 }
 
 async::Task<base::Result<std::uint32_t>> ServiceManagerClient::reference_block() {

@@ -202,6 +202,40 @@ TEST_F(RpcTest, reference_blocks_at_the_edges) {
     EXPECT_TRUE(run(manager.reference_block()).error().message().starts_with("Block number: "));
 }
 
+TEST_F(RpcTest, whether_a_manager_counts_a_key) {
+    using types::SignerCounts;
+    std::string registered;
+    std::string weight;
+    node_.answers["eth_call"] = [&](const std::string& params) {
+        return params.find("0xac7cbfd9") != std::string::npos ? registered : weight;
+    };
+    const auto answer = [](const AbiValue& value) {
+        return "\"result\":" + quoted(encode_arguments({value}));
+    };
+    const auto counts = [this] {
+        return run(ServiceManagerClient(client()).counts(kManager, kHandler));
+    };
+    registered = answer(AbiValue::uint(0));
+    EXPECT_EQ(counts().value(), SignerCounts::No);
+    registered = answer(AbiValue::address(kHandler));
+    weight = answer(AbiValue::uint(0));
+    EXPECT_EQ(counts().value(), SignerCounts::No);
+    weight = answer(AbiValue::uint(1));
+    EXPECT_EQ(counts().value(), SignerCounts::Yes);
+    // Who cannot be asked about the weight of a key that is registered says nothing of keys.
+    weight = R"("error":{"code":3,"message":"execution reverted","data":"0x"})";
+    EXPECT_FALSE(counts().has_value());
+    registered = weight;
+    EXPECT_EQ(counts().value(), SignerCounts::Unknown);
+    registered = "\"result\":\"0x\"";
+    EXPECT_EQ(counts().value(), SignerCounts::Unknown);
+    // The endpoint's failures are not the manager's.
+    registered = R"("error":{"code":-32005,"message":"rate limit"})";
+    EXPECT_EQ(counts().error().kind(), base::ErrorKind::Overloaded);
+    registered = R"("error":{"code":-32602,"message":"invalid params"})";
+    EXPECT_FALSE(counts().has_value());
+}
+
 class HealthTest : public RpcTest {
 protected:
     ChainHealth check(types::EvmChainConfig config, std::string id = "31337") {

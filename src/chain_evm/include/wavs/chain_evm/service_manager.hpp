@@ -5,6 +5,7 @@
 #include "wavs/chain_evm/abi.hpp"
 #include "wavs/chain_evm/rpc_client.hpp"
 #include "wavs/types/envelope.hpp"
+#include "wavs/types/signer_counts.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -57,11 +58,13 @@ public:
     /// None when the key is not registered.
     async::Task<base::Result<std::optional<types::EvmAddress>>> operator_for_signing_key(
         types::EvmAddress manager, types::EvmAddress signing_key);
-    /// Whether signatures of this key count now. A manager that does not know keys, only
-    /// signatures, says of none that it does.
-    async::Task<base::Result<bool>> counts(types::EvmAddress manager,
-                                           types::EvmAddress signing_key);
+    /// Whether signatures of this key count now. Unknown when the manager does not know keys, only
+    /// signatures.
+    async::Task<base::Result<types::SignerCounts>> counts(types::EvmAddress manager,
+                                                          types::EvmAddress signing_key);
 
+    /// Number of the newest block.
+    async::Task<base::Result<std::uint64_t>> head();
     /// Head - 1; 0 on a chain without a block, an error at or above 2^32.
     async::Task<base::Result<std::uint32_t>> reference_block();
     /// Whole quorum check for a handler: manager, its code, reference block, `validate`.
@@ -72,7 +75,6 @@ public:
 private:
     struct Reads;
     async::Task<base::Result<types::EvmAddress>> look_up_manager(types::EvmAddress handler);
-    async::Task<base::Result<std::uint64_t>> head();
     async::Task<base::Result<base::Bytes>> read(types::EvmAddress contract, base::Bytes call,
                                                 BlockRef at = BlockRef::latest());
     async::Task<base::Result<InsufficientQuorum>> explain_quorum(types::EvmAddress manager,
