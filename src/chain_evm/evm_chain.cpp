@@ -55,6 +55,7 @@ EvmChain::EvmChain(types::ChainKey key, types::NamedChainConfig config, ChainCon
       pool_(std::move(pool)),
       client_(pool_),
       managers_(client_, context_.dial.clock),
+      posted_(key_.str(), client_, managers_, context_.io),
       window_(std::make_shared<LogWindow>()),
       opening_(context_.io) {}
 
@@ -129,8 +130,14 @@ async::Task<base::Result<std::shared_ptr<TxManager>>> EvmChain::transactions(
     co_return accounts_.emplace(address, std::move(made)).first->second;
 }
 
+async::Task<base::Result<std::uint64_t>> EvmChain::block_at(types::Timestamp time) {
+    WAVS_CO_TRY(const auto newest, co_await managers_.head());
+    co_return co_await find_block_at(steady_client(), newest, time);
+}
+
 void EvmChain::on_reorganisation() {
     managers_.on_head();
+    posted_.forget();
     const std::lock_guard lock(mutex_);
     for (const auto& [address, manager] : accounts_) {
         manager->on_reorganisation();

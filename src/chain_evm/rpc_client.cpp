@@ -49,12 +49,18 @@ base::Result<TransactionInfo> read_transaction(const json::Value& value) {
 base::Result<Block> read_block(const json::Value& value) {
     Block out;
     WAVS_TRY(out.header, read_header(value));
-    if (const auto list = value.find("transactions")) {
-        for (const auto& item : list->items()) {
-            // A chain's own kinds of transactions may lack what ours need; they cannot be ours.
-            if (auto tx = read_transaction(item); tx.has_value()) {
-                out.transactions.push_back(std::move(tx.value()));
-            }
+    const auto list = value.find("transactions");
+    if (!list || !list->is_array()) {
+        return value.shape_error("expected a list of transactions");
+    }
+    for (const auto& item : list->items()) {
+        // Hashes alone would pass for a block without transactions.
+        if (!item.is_object()) {
+            return json::invalid_type(item, "a whole transaction");
+        }
+        // A chain's own kinds of transactions may lack what ours need; they cannot be ours.
+        if (auto tx = read_transaction(item); tx.has_value()) {
+            out.transactions.push_back(std::move(tx.value()));
         }
     }
     return out;
@@ -141,6 +147,22 @@ Reverted reverted(const RpcError& error) {
     out.info = decode_revert(error.data.value_or(base::Bytes()));
     out.message = error.message;
     return out;
+}
+
+// One method several times, a result for each.
+template <typename T>
+async::Task<std::vector<base::Result<T>>> ask_in_order(
+    std::shared_ptr<RpcTransport> transport, std::string method, std::vector<std::string> params,
+    base::Result<T> (*read)(const json::Value&)) {
+    auto replies = co_await transport->call_in_order(method, std::move(params));
+    std::vector<base::Result<T>> out;
+    for (auto& reply : replies) {
+        auto text = reply.has_value() ? result_of(method, std::move(reply.value()))
+                                      : base::Result<std::string>(std::move(reply.error()));
+        out.push_back(text.has_value() ? parse_result<T>(method, text.value(), read)
+                                       : base::Result<T>(std::move(text.error())));
+    }
+    co_return out;
 }
 
 template <typename T>
@@ -240,6 +262,15 @@ async::Task<base::Result<std::optional<Block>>> RpcClient::block_with_transactio
     co_return co_await ask(transport_, "eth_getBlockByNumber", std::move(params),
                            nullable<Block, read_block>);
 }
+async::Task<std::vector<base::Result<std::optional<Block>>>> RpcClient::blocks_with_transactions(
+    std::vector<std::uint64_t> numbers) {
+    std::vector<std::string> params;
+    for (const auto number : numbers) {
+        params.push_back(fmt::format("[\"{}\",true]", quantity(number)));
+    }
+    co_return co_await ask_in_order(transport_, "eth_getBlockByNumber", std::move(params),
+                                    nullable<Block, read_block>);
+}
 async::Task<base::Result<base::Bytes>> RpcClient::code(types::EvmAddress address, BlockRef at) {
     auto params = fmt::format("[\"{}\",\"{}\"]", types::to_string(address), at.text());
     co_return co_await ask(transport_, "eth_getCode", std::move(params), read_data);
@@ -277,22 +308,12 @@ async::Task<base::Result<types::Bytes32>> RpcClient::send_raw(base::Bytes raw) {
 }
 async::Task<std::vector<base::Result<types::Bytes32>>> RpcClient::send_raw_in_order(
     std::vector<base::Bytes> raws) {
-    const std::string method = "eth_sendRawTransaction";
-    auto transport = transport_;
     std::vector<std::string> params;
     for (const auto& raw : raws) {
         params.push_back(fmt::format("[{}]", quoted(base::hex0x(raw))));
     }
-    auto replies = co_await transport->call_in_order(method, std::move(params));
-    std::vector<base::Result<types::Bytes32>> out;
-    for (auto& reply : replies) {
-        auto text = reply.has_value() ? result_of(method, std::move(reply.value()))
-                                      : base::Result<std::string>(std::move(reply.error()));
-        out.push_back(text.has_value()
-                          ? parse_result<types::Bytes32>(method, text.value(), json::read_bytes32)
-                          : base::Result<types::Bytes32>(std::move(text.error())));
-    }
-    co_return out;
+    co_return co_await ask_in_order(transport_, "eth_sendRawTransaction", std::move(params),
+                                    json::read_bytes32);
 }
 async::Task<base::Result<std::optional<Receipt>>> RpcClient::receipt(types::Bytes32 hash) {
     auto params = fmt::format("[\"{}\"]", types::to_string(hash));

@@ -19,6 +19,9 @@ constexpr double kMostFailures = 8;
 bool is_about_endpoint(std::string_view method, const base::Error& error) {
     // A range or an answer that is too large for one provider is told to the caller, who asks for
     // less.
+    if (method == "eth_getBlockByNumber") {
+        return error.code() != base::ErrorCode("response_too_large");
+    }
     return !(method == "eth_getLogs" && is_range_error(error));
 }
 

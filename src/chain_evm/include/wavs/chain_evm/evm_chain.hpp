@@ -2,6 +2,7 @@
 #pragma once
 
 #include "wavs/chain_evm/health.hpp"
+#include "wavs/chain_evm/posted_scan.hpp"
 #include "wavs/chain_evm/rpc_client.hpp"
 #include "wavs/chain_evm/rpc_pool.hpp"
 #include "wavs/chain_evm/service_manager.hpp"
@@ -50,6 +51,12 @@ public:
     RpcClient steady_client() const { return RpcClient(pool_->steady()); }
     std::vector<EndpointState> endpoints() const { return pool_->state(); }
     ServiceManagerClient service_managers() const { return managers_; }
+    /// Finds what other operators posted.
+    PostedScan& posted() { return posted_; }
+    /// Number of the newest block; one call for all who ask within 200 ms.
+    async::Task<base::Result<std::uint64_t>> head() { co_return co_await managers_.head(); }
+    /// The newest block that is not later: see `find_block_at`.
+    async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp time);
     WsSubscriber& subscriber() { return *subscriber_; }
     const std::shared_ptr<LogWindow>& window() const { return window_; }
 
@@ -80,6 +87,7 @@ private:
     std::shared_ptr<RpcPool> pool_;
     RpcClient client_;
     ServiceManagerClient managers_;
+    PostedScan posted_;
     std::shared_ptr<LogWindow> window_;
     std::unique_ptr<WsSubscriber> subscriber_;
     async::Mutex opening_;

@@ -168,6 +168,9 @@ public:
     async::Task<base::Result<std::optional<BlockHeader>>> block(BlockRef at);
     async::Task<base::Result<std::optional<BlockHeader>>> block_by_hash(types::Bytes32 hash);
     async::Task<base::Result<std::optional<Block>>> block_with_transactions(BlockRef at);
+    /// As above, a result for each, in this order.
+    async::Task<std::vector<base::Result<std::optional<Block>>>> blocks_with_transactions(
+        std::vector<std::uint64_t> numbers);
     async::Task<base::Result<base::Bytes>> code(types::EvmAddress address,
                                                 BlockRef at = BlockRef::latest());
     async::Task<base::Result<CallOutcome>> call(CallRequest request,
