@@ -108,6 +108,15 @@ public:
         on_its_way.erase(reference);
         co_return std::optional(mined(types::EvmTxHash{}));
     }
+    async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+        types::SubmitAction /*action*/, types::EventId /*event*/,
+        std::uint64_t /*from_block*/) override {
+        co_return std::optional<types::TxHash>();
+    }
+    async::Task<base::Result<std::uint64_t>> head() override { co_return 0U; }
+    async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp /*time*/) override {
+        co_return 0U;
+    }
     static Posted mined(types::TxHash hash) {
         Posted out{Posted::State::Mined, hash};
         out.settled.put(storage::Keyspace::Meta, base::as_bytes("settled"), {});

@@ -7,7 +7,7 @@
 
 namespace wavs::aggregator {
 
-/// Posts through a handler contract on an EVM chain (docs/protocol/05-evm.md 4 to 6).
+/// Posts through a handler contract on an EVM chain (docs/protocol/05-evm.md 4 to 6, 9).
 class EvmTarget final : public Target {
 public:
     EvmTarget(chain_evm::EvmChain& chain, std::shared_ptr<const crypto::SecretKey> account,
@@ -20,6 +20,10 @@ public:
     async::Task<base::Result<Posted>> post(PostRequest request) override;
     async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,
                                                             OnSigned on_signed) override;
+    async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+        types::SubmitAction action, types::EventId event, std::uint64_t from_block) override;
+    async::Task<base::Result<std::uint64_t>> head() override;
+    async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp time) override;
     /// What keeps results from being posted and is the operator's to settle.
     std::vector<std::string> warnings() const { return handlers_.warnings(); }
 

@@ -6,6 +6,7 @@
 #include "wavs/types/aggregator_action.hpp"
 #include "wavs/types/pipeline.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -82,6 +83,15 @@ public:
     /// there is none on its way.
     virtual async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,
                                                                     OnSigned on_signed) = 0;
+    /// A transaction of somebody that has handled this event at this target, in a block not before
+    /// `from_block`; none when there is none (yet). How far back it looks has a limit.
+    virtual async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+        types::SubmitAction action, types::EventId event, std::uint64_t from_block) = 0;
+    /// Number of the newest block.
+    virtual async::Task<base::Result<std::uint64_t>> head() = 0;
+    /// The newest block that is not later; the oldest one that `find_posted` looks at when all
+    /// those are later.
+    virtual async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp time) = 0;
 };
 
 /// Unavailable ("no_target") when the chain is not configured or no credential is set: both may
