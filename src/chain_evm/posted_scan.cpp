@@ -49,21 +49,30 @@ async::Task<base::Result<std::optional<PostedResult>>> PostedScan::find(types::E
                                                                         types::EventId event,
                                                                         std::uint64_t from_block) {
     const Caller caller(*this, from_block);
-    WAVS_CO_TRY(auto known, co_await confirmed(handler, event, from_block));
-    if (known) {
-        co_return known;
+    std::optional<std::uint64_t> covered;
+    for (int i = 0; i <= kMostReplacements; ++i) {
+        WAVS_CO_TRY(auto known, co_await confirmed(handler, event, from_block));
+        // None, by what is still what the scan had read.
+        if (known || (covered && *covered == generation())) {
+            co_return known;
+        }
+        WAVS_CO_TRY(covered, co_await catch_up(caller.ticket()));
     }
-    WAVS_CO_TRY(co_await catch_up(caller.ticket()));
-    co_return co_await confirmed(handler, event, from_block);
+    co_return unsettled();
+}
+
+std::uint64_t PostedScan::generation() {
+    const std::lock_guard lock(mutex_);
+    return generation_;
 }
 
 // One scan at a time, for all who came before it knew the head.
-async::Task<base::Result<void>> PostedScan::catch_up(std::uint64_t ticket) {
+async::Task<base::Result<std::uint64_t>> PostedScan::catch_up(std::uint64_t ticket) {
     WAVS_CO_TRY(const auto turn, co_await turn_.lock());
     {
         const std::lock_guard lock(mutex_);
         if (served_ >= ticket) {
-            co_return failure_ ? base::Result<void>(*failure_) : base::ok();
+            co_return failure_ ? base::Result<std::uint64_t>(*failure_) : generation_;
         }
         serving_ = tickets_;
     }
@@ -71,26 +80,31 @@ async::Task<base::Result<void>> PostedScan::catch_up(std::uint64_t ticket) {
     // One that was stopped says nothing to the others: the next of them scans.
     const bool stopped = !done.has_value() && done.error().kind() == base::ErrorKind::Cancelled;
     const std::lock_guard lock(mutex_);
-    if (!stopped) {
+    const bool current = !done.has_value() || done.value() == generation_;
+    if (!stopped && current) {
         served_ = serving_;
         failure_ = done.has_value() ? std::nullopt : std::optional(done.error());
     }
     co_return done;
 }
 
-async::Task<base::Result<void>> PostedScan::scan() {
+async::Task<base::Result<std::uint64_t>> PostedScan::scan() {
     WAVS_CO_TRY(const auto head, co_await heads_.head());
     WAVS_CO_TRY(begin(head));
-    int replaced = 0;
-    while (auto piece = next_piece(head)) {
-        const auto blocks = co_await client_.blocks_with_transactions(piece->numbers);
-        WAVS_CO_TRY(take(*piece, blocks));
-        const std::lock_guard lock(mutex_);
-        if (generation_ != piece->generation && ++replaced > kMostReplacements) {
-            co_return incomplete("the chain replaced blocks several times while it was read");
+    for (int replaced = 0; replaced <= kMostReplacements;) {
+        const auto piece = next_piece(head);
+        if (piece.numbers.empty()) {
+            co_return piece.generation;
         }
+        const auto blocks = co_await client_.blocks_with_transactions(piece.numbers);
+        WAVS_CO_TRY(take(piece, blocks));
+        replaced += generation() == piece.generation ? 0 : 1;
     }
-    co_return base::ok();
+    co_return unsettled();
+}
+
+base::Error PostedScan::unsettled() const {
+    return incomplete("the chain replaced blocks several times while it was read");
 }
 
 base::Error PostedScan::incomplete(std::string what) const {
@@ -115,7 +129,8 @@ base::Result<void> PostedScan::begin(std::uint64_t head) {
     return base::ok();
 }
 
-std::optional<PostedScan::Piece> PostedScan::next_piece(std::uint64_t head) {
+// Without numbers when nothing is missing.
+PostedScan::Piece PostedScan::next_piece(std::uint64_t head) {
     const std::lock_guard lock(mutex_);
     auto from = std::max(*wanted_.begin(), floor_);
     if (const auto lowest = look_back_from(head); from < lowest) {
@@ -127,14 +142,14 @@ std::optional<PostedScan::Piece> PostedScan::next_piece(std::uint64_t head) {
         }
         from = lowest;
     }
-    if (from > head) {
-        return std::nullopt;
-    }
     Piece out;
-    out.generation = generation_;
     // Nobody asked for a while: the blocks between are nobody's any more.
-    if (!blocks_.empty() && blocks_.rbegin()->first + 1 < from) {
+    if (from <= head && !blocks_.empty() && blocks_.rbegin()->first + 1 < from) {
         drop_from_locked(0);
+    }
+    out.generation = generation_;
+    if (from > head) {
+        return out;
     }
     const bool up = blocks_.empty() || blocks_.rbegin()->first < head;
     if (up) {
@@ -148,7 +163,7 @@ std::optional<PostedScan::Piece> PostedScan::next_piece(std::uint64_t head) {
             out.numbers.push_back(n - 1);
         }
     }
-    return out.numbers.empty() ? std::nullopt : std::optional(std::move(out));
+    return out;
 }
 
 // Up to the first block that could not be read; the next scan goes on with that one.
@@ -245,18 +260,18 @@ void PostedScan::drop_locked(std::map<std::uint64_t, ScannedBlock>::iterator blo
     blocks_.erase(block);
 }
 
+// What a scan or another caller knows of these blocks is void, too: there must be no gap.
 void PostedScan::drop_from_locked(std::uint64_t number) {
     for (auto at = blocks_.lower_bound(number); at != blocks_.end();) {
         drop_locked(at++);
     }
+    served_ = 0;
+    ++generation_;
 }
 
 void PostedScan::forget_locked() {
-    blocks_.clear();
-    transactions_.clear();
+    drop_from_locked(0);
     floor_ = 0;
-    served_ = 0;
-    ++generation_;
 }
 
 void PostedScan::forget() {

@@ -158,6 +158,11 @@ protected:
         out.push_back(co_await test.scan_->find(handler(1), event(1), from));
     }
 
+    static async::Task<void> find_event_into(PostedScanTest& test, std::uint8_t id,
+                                             std::vector<Found>& out) {
+        out.push_back(co_await test.scan_->find(handler(1), event(id), 0));
+    }
+
     std::map<std::uint64_t, FakeBlock> blocks_;
     std::map<std::uint64_t, std::string> faults_;
     std::map<std::uint64_t, int> reads_;
@@ -412,6 +417,60 @@ TEST_F(PostedScanTest, a_result_without_a_receipt_is_neither_told_nor_forgotten)
     EXPECT_EQ(find(1).error().kind(), base::ErrorKind::Unavailable);
     blocks_[2].transactions[0].has_receipt = true;
     EXPECT_EQ(hash_of(find(1)), hash);
+}
+
+// Its blocks come a second later than the rest.
+class SlowBlocks final : public RpcTransport {
+public:
+    SlowBlocks(std::shared_ptr<RpcTransport> inner, async::Timers& timers)
+        : inner_(std::move(inner)), timers_(timers) {}
+    async::Task<base::Result<RpcReply>> call(std::string method, std::string params) override {
+        co_return co_await inner_->call(std::move(method), std::move(params));
+    }
+    async::Task<std::vector<base::Result<RpcReply>>> call_in_order(
+        std::string method, std::vector<std::string> params) override {
+        waiting = true;
+        const auto slept = co_await timers_.sleep_for(std::chrono::seconds(1));
+        EXPECT_TRUE(slept.has_value());
+        waiting = false;
+        co_return co_await inner_->call_in_order(std::move(method), std::move(params));
+    }
+    std::string endpoint() const override { return inner_->endpoint(); }
+
+    bool waiting = false;
+
+private:
+    const std::shared_ptr<RpcTransport> inner_;
+    async::Timers& timers_;
+};
+
+TEST_F(PostedScanTest, blocks_that_another_caller_gave_up_during_a_scan_leave_no_gap) {
+    auto slow = std::make_shared<SlowBlocks>(make_http_transport(http_, server_->url()), timers_);
+    scan_ = std::make_unique<PostedScan>(
+        "evm:1", RpcClient(slow), ServiceManagerClient(client(), clock_), context_.get_executor());
+    mine(6);
+    post(4, 1);
+    std::vector<Found> found;
+    async::TaskGroup group(context_.get_executor(), "finders");
+    const auto start = [&](std::uint8_t id) {
+        group.spawn("find", find_event_into(*this, id, found));
+    };
+    start(3);
+    run_with_time([&] { return found.size() == 1; });
+    mine(2);
+    const auto hash = post(5, 2);
+    blocks_[4].transactions[0].has_receipt = false;
+    clock_.advance(milliseconds(200));
+    start(3);
+    run_until([&] { return slow->waiting; });
+    start(1);  // no receipt: it gives up the blocks from 4 on
+    run_until([&] { return found.size() == 2; });
+    EXPECT_FALSE(found.back().has_value());
+    run_with_time([&] { return found.size() == 3; });
+    EXPECT_TRUE(found.back().has_value());
+    start(2);
+    run_with_time([&] { return found.size() == 4; });
+    EXPECT_EQ(hash_of(found.back()), hash);
 }
 
 TEST_F(PostedScanTest, call_data_of_any_form_is_safe) {

@@ -78,6 +78,14 @@ TEST_F(RpcPoolTest, a_refused_call_goes_to_the_next_one_and_so_do_those_after_it
     EXPECT_TRUE(state[1].in_use);
 }
 
+TEST_F(RpcPoolTest, blocks_that_are_too_large_are_told_to_who_asked_for_too_many) {
+    node_.result("eth_getBlockByNumber", "\"" + std::string(std::size_t{17} << 20, 'x') + "\"");
+    const auto block = run(RpcClient(pool_).block(BlockRef::at(1)));
+    EXPECT_EQ(block.error().code(), base::ErrorCode("response_too_large"));
+    EXPECT_TRUE(pool_->state()[0].usable);
+    EXPECT_TRUE(second_.calls.empty());
+}
+
 TEST_F(RpcPoolTest, a_dead_one_is_skipped) {
     ASSERT_EQ(ask().value(), 1U);
     server_.reset();

@@ -103,6 +103,11 @@ protected:
         return *send_plain(tx).contract_address;
     }
     Receipt send_plain(Transaction tx) {
+        const auto receipt = send_any(std::move(tx));
+        EXPECT_TRUE(receipt.success);
+        return receipt;
+    }
+    Receipt send_any(Transaction tx) {
         auto client = chain_->client();
         const auto key = testing::key(0);
         tx.chain_id = 31337;
@@ -119,7 +124,6 @@ protected:
         while (!receipt) {
             receipt = run(client.receipt(made.hash)).value();
         }
-        EXPECT_TRUE(receipt->success);
         return *receipt;
     }
     LogFilter filter_for(const types::EvmAddress& contract) {
@@ -296,6 +300,49 @@ TEST_F(AnvilTest, a_restarted_node_is_found_again) {
     EXPECT_EQ(deploy("Trigger"), contract);
     ASSERT_TRUE(run(account(0)->send(trigger_request(contract))).has_value());
     run_until([this] { return logs_ == 1; });
+}
+
+TEST_F(AnvilTest, what_another_account_posted_is_found_until_it_is_in_no_block) {
+    // Contracts of one byte: one takes every call, the other fails at each.
+    const auto deploy_byte = [this](std::string_view code) {
+        Transaction tx;
+        tx.data = testing::bytes(fmt::format("6001600c60003960016000f3{}", code));
+        return *send_plain(tx).contract_address;
+    };
+    const auto takes = deploy_byte("00");
+    const auto fails = deploy_byte("fe");
+    types::Envelope envelope;
+    envelope.event_id.array()[0] = 1;
+    Transaction call;
+    call.gas_limit = 100'000;
+    call.data = encode_handle_signed_envelope(
+        envelope, make_signature_data({{takes, base::Bytes(65, 7)}}, 1));
+    call.to = fails;
+    EXPECT_FALSE(send_any(call).success);
+    const auto before = run(chain_->client().block_number()).value();
+    const auto snapshot = run(chain_->client().raw("evm_snapshot", "[]")).value();
+    call.to = takes;
+    const auto posted = send_any(call);
+
+    chain_->on_head();
+    const auto find = [&](const types::EvmAddress& handler) {
+        return run(chain_->posted().find(handler, envelope.event_id, 0));
+    };
+    const auto found = find(takes);
+    ASSERT_TRUE(found.has_value() && found.value());
+    EXPECT_EQ(found.value()->tx_hash, posted.tx_hash);
+    EXPECT_EQ(found.value()->block, posted.block_number);
+    EXPECT_EQ(find(fails).value().has_value(), false);
+    EXPECT_EQ(run(chain_->head()).value(), posted.block_number);
+    // Blocks of one second get times ahead of the clock.
+    const types::Timestamp later{clock_.wall_now().nanos + 60'000'000'000};
+    EXPECT_EQ(run(chain_->block_at(later)).value(), posted.block_number);
+    EXPECT_EQ(run(chain_->block_at(types::Timestamp())).value(), 0U);
+
+    ASSERT_TRUE(run(chain_->client().raw("evm_revert", "[" + snapshot + "]")).has_value());
+    chain_->on_reorganisation();
+    EXPECT_EQ(run(chain_->head()).value(), before);
+    EXPECT_EQ(find(takes).value().has_value(), false);
 }
 
 TEST_F(AnvilTest, a_whole_quorum_from_revert_to_success) {

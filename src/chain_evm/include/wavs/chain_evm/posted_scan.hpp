@@ -71,13 +71,14 @@ private:
     };
     class Caller;
 
-    async::Task<base::Result<void>> catch_up(std::uint64_t ticket);
-    async::Task<base::Result<void>> scan();
+    /// The generation of which all that is wanted was read.
+    async::Task<base::Result<std::uint64_t>> catch_up(std::uint64_t ticket);
+    async::Task<base::Result<std::uint64_t>> scan();
     async::Task<base::Result<std::optional<PostedResult>>> confirmed(types::EvmAddress handler,
                                                                      types::EventId event,
                                                                      std::uint64_t from_block);
     base::Result<void> begin(std::uint64_t head);
-    std::optional<Piece> next_piece(std::uint64_t head);
+    Piece next_piece(std::uint64_t head);
     base::Result<void> take(const Piece& piece,
                             const std::vector<base::Result<std::optional<Block>>>& blocks);
     base::Result<void> take_block_locked(std::uint64_t number,
@@ -89,7 +90,9 @@ private:
     void forget_locked();
     void keep_bounds_locked();
     std::optional<Key> next_hit_locked(const Key& after) const;
+    std::uint64_t generation();
     base::Error incomplete(std::string what) const;
+    base::Error unsettled() const;
 
     const std::string name_;
     RpcClient client_;
@@ -104,6 +107,7 @@ private:
     std::map<Key, bool> transactions_;
     /// Below it there were more transactions than are kept.
     std::uint64_t floor_ = 0;
+    /// Counts how often blocks were dropped that somebody may still count on.
     std::uint64_t generation_ = 0;
     std::size_t blocks_at_once_;
     /// Of those who are in `find` now.
