@@ -10,10 +10,11 @@ namespace wavs::storage {
 
 std::string_view to_string(Keyspace keyspace) {
     static constexpr std::array<std::string_view, kKeyspaceCount> kNames = {
-        "meta",         "services", "manifests",       "signers",     "chains",       "key_value",
-        "counters",     "events",   "results",         "queues",      "ledger",       "cursors",
-        "coverage",     "timers",   "pending_updates", "event_index", "event_ids",    "result_ids",
-        "transactions", "work",     "event_blocks",    "spending",    "signer_states"};
+        "meta",         "services",  "manifests",     "signers",      "chains",
+        "key_value",    "counters",  "events",        "results",      "queues",
+        "ledger",       "cursors",   "coverage",      "timers",       "pending_updates",
+        "event_index",  "event_ids", "result_ids",    "transactions", "work",
+        "event_blocks", "spending",  "signer_states", "submissions"};
     return kNames.at(static_cast<std::size_t>(keyspace));
 }
 

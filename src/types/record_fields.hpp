@@ -138,6 +138,10 @@ template <typename A, Is<QueueSignature> T>
 void fields(A& ar, T& v) {
     ar(v.event_id, v.envelope_digest, v.signer, v.signature, v.received_at, v.peer);
 }
+template <typename A, Is<SubmissionRecord> T>
+void fields(A& ar, T& v) {
+    ar(v.submission, v.signer, v.state, v.received_at, v.peer);
+}
 template <typename A, Is<EvmSubmitAction> T>
 void fields(A& ar, T& v) {
     ar(v.chain, v.address, v.gas_price);

@@ -123,6 +123,20 @@ QueueTarget target_of(const SubmitAction& action) {
     return {chain_of(action), address_text(action)};
 }
 
+Bytes submission_prefix(const ServiceId& service, const EventId& event) {
+    Bytes out = base::to_bytes(service.view());
+    base::append(out, event.view());
+    return out;
+}
+
+Bytes submission_key(const ServiceId& service, const EventId& event, const EvmAddress& signer,
+                     const Bytes32& envelope_digest) {
+    Bytes out = submission_prefix(service, event);
+    base::append(out, signer.view());
+    base::append(out, envelope_digest.view());
+    return out;
+}
+
 Bytes queue_key(const EventId& event, const QueueTarget& target) {
     Bytes out = base::to_bytes(event.view());
     const auto digest = hash::sha256(base::as_bytes(target.chain.str() + "/" + target.address));
@@ -249,6 +263,7 @@ Bytes encode(const ResultRecord& record) { return encode_record(record); }
 Bytes encode(const QueueRecord& record) { return encode_record(record); }
 Bytes encode(const QueueEnvelope& record) { return encode_record(record); }
 Bytes encode(const QueueSignature& record) { return encode_record(record); }
+Bytes encode(const SubmissionRecord& record) { return encode_record(record); }
 Bytes encode(const TimerRecord& record) { return encode_record(record); }
 Bytes encode(const TransactionRecord& record) { return encode_record(record, kTransactionForm); }
 Bytes encode(const SpendingRecord& record) { return encode_record(record); }
@@ -265,6 +280,9 @@ Result<QueueEnvelope> decode_queue_envelope(ByteView data) {
 }
 Result<QueueSignature> decode_queue_signature(ByteView data) {
     return decode_record<QueueSignature>(data);
+}
+Result<SubmissionRecord> decode_submission_record(ByteView data) {
+    return decode_record<SubmissionRecord>(data);
 }
 Result<TimerRecord> decode_timer_record(ByteView data) { return decode_record<TimerRecord>(data); }
 Result<TransactionRecord> decode_transaction_record(ByteView data) {

@@ -65,6 +65,10 @@ TEST(Records, round_trip) {
         EXPECT_EQ(must(decode_queue_envelope(encode(envelope))), envelope);
         const auto signature = values.queue_signature();
         EXPECT_EQ(must(decode_queue_signature(encode(signature))), signature);
+        SubmissionRecord peers{
+            queue.state == ResultState::Burned ? std::nullopt : std::optional(values.submission()),
+            signature.signer, queue.state, queue.opened_at, signature.peer};
+        EXPECT_EQ(must(decode_submission_record(encode(peers))), peers);
         const auto timer = values.timer_record();
         EXPECT_EQ(must(decode_timer_record(encode(timer))), timer);
         const auto transaction = values.transaction_record();

@@ -41,8 +41,10 @@ enum class Keyspace : std::uint8_t {
     Spending = 21,        ///< chain key length u8, chain key, day u32-BE, ServiceId[32],
                           ///< account[20], nonce u64-BE -> cost of a transaction
     SignerStates = 22,    ///< signer[20] -> whether it may sign
+    Submissions = 23,     ///< ServiceId[32], event id[20], signer[20], envelope digest[32] ->
+                          ///< submission record
 };
-inline constexpr std::size_t kKeyspaceCount = 23;
+inline constexpr std::size_t kKeyspaceCount = 24;
 std::string_view to_string(Keyspace keyspace);
 /// Keys are mostly written in their own order here, which a store may rely on for its speed; in
 /// return, no prefix is erased.

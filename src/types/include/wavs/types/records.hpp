@@ -134,6 +134,20 @@ struct QueueSignature {
     friend bool operator==(const QueueSignature&, const QueueSignature&) = default;
 };
 
+/// A submission that was admitted, a peer's or our own: what is shown to peers that missed it, what
+/// tells a repetition, and the proof of who signed what. Key: submission_key().
+struct SubmissionRecord {
+    /// None once the event is settled and peers are no longer told of it.
+    std::optional<Submission> submission;
+    EvmAddress signer;
+    /// Of a peer's: Waiting until its signer is registered, else as of a result.
+    ResultState state = ResultState::Signed;
+    Timestamp received_at;
+    /// "self", or the peer that delivered it.
+    std::string peer;
+    friend bool operator==(const SubmissionRecord&, const SubmissionRecord&) = default;
+};
+
 /// How one of the actions of a result ended.
 struct EndedAction {
     ResultState state = ResultState::Burned;
@@ -188,6 +202,12 @@ base::Bytes queue_key(const EventId& event, const QueueTarget& target,
                       const Bytes32& envelope_digest);
 base::Bytes queue_key(const EventId& event, const QueueTarget& target,
                       const Bytes32& envelope_digest, const EvmAddress& signer);
+/// Service, event id, signer, envelope digest: what one signer said of one event is side by side.
+inline constexpr std::size_t kSubmissionKeySize =
+    ServiceId::size() + EventId::size() + EvmAddress::size() + Bytes32::size();
+base::Bytes submission_key(const ServiceId& service, const EventId& event,
+                           const EvmAddress& signer, const Bytes32& envelope_digest);
+base::Bytes submission_prefix(const ServiceId& service, const EventId& event);
 /// Big endian, so that keys sort by sequence.
 base::Bytes event_key(std::uint64_t sequence);
 base::Bytes result_key(std::uint64_t event_sequence, std::uint32_t response_index);
@@ -229,6 +249,7 @@ base::Bytes encode(const ResultRecord& record);
 base::Bytes encode(const QueueRecord& record);
 base::Bytes encode(const QueueEnvelope& record);
 base::Bytes encode(const QueueSignature& record);
+base::Bytes encode(const SubmissionRecord& record);
 base::Bytes encode(const TimerRecord& record);
 base::Bytes encode(const TransactionRecord& record);
 base::Bytes encode(const SpendingRecord& record);
@@ -239,6 +260,7 @@ base::Result<ResultRecord> decode_result_record(base::ByteView data);
 base::Result<QueueRecord> decode_queue_record(base::ByteView data);
 base::Result<QueueEnvelope> decode_queue_envelope(base::ByteView data);
 base::Result<QueueSignature> decode_queue_signature(base::ByteView data);
+base::Result<SubmissionRecord> decode_submission_record(base::ByteView data);
 base::Result<TimerRecord> decode_timer_record(base::ByteView data);
 base::Result<TransactionRecord> decode_transaction_record(base::ByteView data);
 base::Result<SpendingRecord> decode_spending_record(base::ByteView data);
