@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/async/one_shot.hpp"
 #include "wavs/async/task.hpp"
 
 #include "wavs/base/clock.hpp"
@@ -39,6 +40,26 @@ Task<base::Result<T>> with_timeout(Timers& timers, base::Duration limit, std::st
         co_return std::get<0>(std::move(winner));
     }
     co_return timeout_error(what, limit);
+}
+
+/// The value, or none when `limit` passed first; Cancelled when the caller is stopped.
+template <typename T>
+Task<base::Result<std::optional<T>>> wait_at_most(Timers& timers, base::Duration limit,
+                                                  OneShot<T> value) {
+    using boost::asio::experimental::awaitable_operators::operator||;
+    auto winner = co_await (value.wait() || timers.sleep_for(limit));
+    if (winner.index() == 0) {
+        auto got = std::get<0>(std::move(winner));
+        if (!got) {
+            co_return cancelled_error("wait");
+        }
+        co_return std::move(got);
+    }
+    auto slept = std::get<1>(std::move(winner));
+    if (!slept.has_value()) {
+        co_return std::move(slept).error();
+    }
+    co_return std::optional<T>();
 }
 
 /// Exponential back-off with jitter: each `next()` is between half of and the whole current step.
