@@ -12,6 +12,9 @@ namespace wavs::aggregator {
 /// Why a result ended whose event is no longer part of its chain.
 inline constexpr std::string_view kRetracted = "the chain replaced the block of its event";
 
+/// Who delivered what this node has signed itself.
+inline constexpr std::string_view kSelf = "self";
+
 types::Timestamp earlier(types::Timestamp now, std::chrono::seconds age);
 /// Later may be better: the chain, the node or the disk is not there now.
 bool is_transient(const base::Error& error);

@@ -5,17 +5,17 @@ namespace wavs::aggregator {
 namespace {
 
 engine::AggregatorJob job_of(const Input& input) {
-    const auto& submission = input.result->submission;
+    const auto& submission = input.submission;
     engine::AggregatorJob job;
     // Aliases share the owner: nothing is copied per run.
     job.service = {std::shared_ptr<const types::Service>(input.service, &input.service->service),
                    input.service->id, input.service->digest};
     job.action =
-        std::shared_ptr<const types::TriggerAction>(input.result, &submission.trigger_action);
+        std::shared_ptr<const types::TriggerAction>(submission, &submission->trigger_action);
     job.response =
-        std::shared_ptr<const types::WasmResponse>(input.result, &submission.operator_response);
-    job.event_id = submission.event_id;
-    job.trace_id = input.result->trace_id;
+        std::shared_ptr<const types::WasmResponse>(submission, &submission->operator_response);
+    job.event_id = submission->event_id;
+    job.trace_id = input.trace_id;
     return job;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aggregator_parts.hpp"
-#include "wavs/aggregator/aggregator.hpp"
+#include "open_queue.hpp"
 #include "wavs/async/fault.hpp"
 #include "wavs/telemetry/log.hpp"
 
@@ -10,13 +10,20 @@ namespace wavs::aggregator {
 namespace {
 
 constexpr unsigned kMaxRefusals = 3;
-
-const types::EventId& event_of(const Input& input) { return input.result->submission.event_id; }
+// Operators take turns by blocks and seconds: whoever waits for one looks so often.
+constexpr auto kTurnLook = std::chrono::milliseconds(250);
+constexpr std::uint64_t kBlocksPerTurn = 2;
+// Before anybody's habits are known: time for the others' signatures to arrive.
+constexpr auto kLongestSettling = std::chrono::milliseconds(500);
+// A peer's clock, and the chain's, may be ahead of ours.
+constexpr std::chrono::seconds kClockMargin{60};
+// How long before its first signature an event without a time of its own may have been settled.
+constexpr std::chrono::seconds kUntimedAge{300};
 
 // Bounds the gas limit of a result whose manifest names one (the older form of manifests).
 std::optional<std::uint64_t> max_gas_of(const Input& input, const types::SubmitAction& target) {
     const auto* workflow =
-        input.service->service.find(input.result->submission.trigger_action.config.workflow_id);
+        input.service->service.find(input.submission->trigger_action.config.workflow_id);
     const auto* aggregator = workflow == nullptr ? nullptr : workflow->aggregator();
     const auto* evm = std::get_if<types::EvmSubmitAction>(&target);
     if (aggregator == nullptr || evm == nullptr ||
@@ -39,110 +46,61 @@ std::optional<std::uint64_t> max_gas_of(const Input& input, const types::SubmitA
 std::string over_max_gas(const Input& input, const base::Error& error) {
     return fmt::format("{} of service {} ({}), workflow {}", error.message(),
                        types::to_string(input.service->id), input.service->service.name,
-                       input.result->submission.trigger_action.config.workflow_id.str());
+                       input.submission->trigger_action.config.workflow_id.str());
+}
+
+// The block of the event itself, when it is one of the chain that is posted to.
+std::optional<std::uint64_t> block_of(const types::TriggerData& data,
+                                      const types::ChainKey& chain) {
+    if (const auto* log = std::get_if<types::EvmEventData>(&data); log && log->chain == chain) {
+        return log->block_number;
+    }
+    const auto* block = std::get_if<types::BlockIntervalData>(&data);
+    if (block != nullptr && block->chain == chain) {
+        return block->block_height;
+    }
+    return std::nullopt;
+}
+
+// Nothing of the event can be on chain before.
+types::Timestamp not_before(const types::TriggerData& data, types::Timestamp opened_at) {
+    if (const auto* tick = std::get_if<types::CronData>(&data)) {
+        return earlier(tick->trigger_time, kClockMargin);
+    }
+    if (const auto* log = std::get_if<types::EvmEventData>(&data); log && log->block_timestamp) {
+        return earlier({*log->block_timestamp * 1'000'000'000ULL}, kClockMargin);
+    }
+    return earlier(opened_at, kUntimedAge + kClockMargin);
+}
+
+Signers signers_of(const std::vector<types::QueueSignature>& signatures) {
+    Signers out;
+    for (const auto& one : signatures) {
+        out.insert(one.signer);
+    }
+    return out;
 }
 
 }  // namespace
 
-/// Only one posting works on a queue at a time. The lock is dropped with its last user.
-struct Aggregator::QueueLock {
-    QueueLock(std::shared_ptr<Locks> of, base::Bytes queue, const async::Executor& executor)
-        : locks(std::move(of)), key(std::move(queue)) {
-        const std::lock_guard lock(locks->mutex);
-        auto& slot = locks->queues[key];
-        if (!slot) {
-            slot = std::make_shared<async::Mutex>(executor);
-        }
-        mutex = slot;
-    }
-    QueueLock(const QueueLock&) = delete;
-    QueueLock& operator=(const QueueLock&) = delete;
-    ~QueueLock() {
-        const std::lock_guard lock(locks->mutex);
-        mutex.reset();
-        const auto slot = locks->queues.find(key);
-        if (slot != locks->queues.end() && slot->second.use_count() == 1) {
-            locks->queues.erase(slot);
-        }
-    }
-    std::shared_ptr<Locks> locks;
-    base::Bytes key;
-    std::shared_ptr<async::Mutex> mutex;
-};
-
-async::Task<base::Result<void>> Aggregator::post(WorkPtr work, types::SubmitAction action) {
-    const auto& event = event_of(work->input);
-    const auto target = types::target_of(action);
-    const QueueLock place(locks_, types::queue_key(event, target), executor_);
-    WAVS_CO_TRY(const auto guard, co_await place.mutex->lock());
-    WAVS_CO_TRY(auto stored, queues_.load(event, target));
-    if (stored && stored->record.state == types::ResultState::Retracted) {
-        // The chain has the event again: what was collected for it counts.
-        stored->record.state = types::ResultState::Collecting;
-        stored->record.opened_at = deps_.clock.wall_now();
-        stored->record.reason.clear();
-    }
-    if (stored && types::is_final(stored->record.state)) {
-        telemetry::log_warn("aggregator", "the event was settled before, nothing is posted",
-                            {{"event", types::to_string(event)},
-                             {"state", types::to_string(stored->record.state)}});
-        types::EndedAction before{stored->record.state, stored->record.tx_hash, "settled before"};
-        co_return co_await end_action(*work, action, std::move(before));
-    }
-    auto result = *work->input.result;
-    result.state = stored ? stored->record.state : types::ResultState::Collecting;
-    result.updated_at = deps_.clock.wall_now();
-    WAVS_CO_TRY(auto queue, co_await queues_.collect(std::move(stored), result, target,
-                                                     work->input.service->id, "self"));
-    Posting posting{std::move(work), std::move(action)};
-    posting.queue = std::move(queue.record);
-    posting.signatures =
-        std::move(queue.envelopes[types::envelope_digest(result.submission.envelope)].signatures);
-    co_return co_await attempt_until_settled(std::move(posting));
-}
-
-bool Aggregator::expired(const Posting& posting) const {
-    return posting.queue.opened_at < earlier(deps_.clock.wall_now(), options_.open_ttl);
-}
-
-async::Task<base::Result<void>> Aggregator::attempt_until_settled(Posting posting) {
-    auto delay = options_.first_retry;
-    while (true) {
-        WAVS_CO_TRY(const Step step, co_await attempt(posting));
-        if (step == Step::Done) {
-            co_return base::ok();
-        }
-        if (expired(posting)) {
-            co_return co_await settle(posting, types::ResultState::Expired, std::nullopt,
-                                      "no quorum in time: " + posting.told);
-        }
-        if (!deps_.services(posting.work->input.service->id)) {
-            co_return co_await settle(posting, types::ResultState::Expired, std::nullopt,
-                                      "the service was removed");
-        }
-        WAVS_CO_TRY(co_await deps_.timers.sleep_for(delay));
-        delay = std::min(delay * 2, options_.last_retry);
-    }
-}
-
-async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(Posting& posting) {
-    if (posting.queue.state == types::ResultState::Submitting) {
+async::Task<base::Result<Aggregator::Step>> Aggregator::attempt(OpenQueue& queue) {
+    if (queue.record().state == types::ResultState::Submitting) {
         // A transaction is on its way, from before a restart or an earlier attempt.
-        auto target = co_await deps_.targets(posting.action);
+        auto target = co_await deps_.targets(queue.speaker().action);
         if (!target.has_value()) {
-            co_await tell(posting, target.error().message());
+            co_await tell(queue, target.error().message());
             co_return Step::Again;
         }
-        auto known = co_await target.value()->resume(
-            types::queue_key(posting.queue.event_id, posting.queue.target), on_signed(posting));
+        auto known = co_await target.value()->resume(queue.key, on_signed(queue));
         if (!known.has_value()) {
-            co_return co_await take_outcome(posting, std::move(known).error());
+            co_return co_await take_outcome(queue, std::move(known).error());
         }
         if (known.value()) {
-            co_return co_await take_outcome(posting, std::move(*known.value()));
+            co_return co_await take_outcome(queue, std::move(*known.value()));
         }
+        queue.record().state = types::ResultState::Collecting;
     }
-    co_return co_await attempt_anew(posting);
+    co_return co_await attempt_anew(queue);
 }
 
 // By the name the contracts give it: what holds up results shows on the metrics page.
@@ -155,97 +113,269 @@ void Aggregator::count_refusal(const QuorumCheck& check) const {
     }
 }
 
-// True when the event was retracted: then the posting has ended.
-async::Task<base::Result<bool>> Aggregator::retracted(Posting& posting) {
-    WAVS_CO_TRY(const bool gone, queues_.is_retracted(*posting.work->input.result));
+// True when our event was retracted: then the queue is settled.
+async::Task<base::Result<bool>> Aggregator::retracted(OpenQueue& queue) {
+    bool gone = false;
+    for (const auto& [work, action] : queue.members) {
+        if (!work->own) {
+            continue;
+        }
+        WAVS_CO_TRY(gone, queues_.is_retracted(*work->own));
+        if (!gone) {
+            co_return false;
+        }
+    }
     if (gone) {
-        WAVS_CO_TRY(co_await settle(posting, types::ResultState::Retracted, std::nullopt,
+        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Retracted, std::nullopt,
                                     std::string(kRetracted)));
     }
     co_return gone;
 }
 
-async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(Posting& posting) {
-    WAVS_CO_TRY(const bool gone, co_await retracted(posting));
+async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& queue) {
+    WAVS_CO_TRY(const bool gone, co_await retracted(queue));
     if (gone) {
         co_return Step::Done;
     }
-    auto target = co_await deps_.targets(posting.action);
+    auto target = co_await deps_.targets(queue.speaker().action);
     if (!target.has_value()) {
-        co_await tell(posting, target.error().message());
+        co_await tell(queue, target.error().message());
         co_return Step::Again;
     }
-    CheckRequest question{posting.action, posting.work->input.service,
-                          posting.work->input.result->submission.envelope, posting.signatures};
-    auto check = co_await target.value()->check(std::move(question));
-    if (!check.has_value()) {
-        if (check.error().kind() == base::ErrorKind::Cancelled) {
-            co_return std::move(check).error();
-        }
-        if (!is_transient(check.error())) {
-            WAVS_CO_TRY(co_await settle(posting, types::ResultState::Failed, std::nullopt,
-                                        check.error().message()));
+    WAVS_CO_TRY(auto chosen, co_await choose(queue, *target.value()));
+    if (!chosen) {
+        // Settled by what the chain says, or not yet. Others may have had more luck.
+        if (types::is_final(queue.record().state)) {
             co_return Step::Done;
         }
-        co_await tell(posting, check.error().message());
-        co_return Step::Again;
+        WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
+        co_return posted ? Step::Done : Step::Again;
     }
-    count_refusal(check.value());
-    if (check.value().state == QuorumCheck::State::Refused) {
-        WAVS_CO_TRY(
-            co_await settle(posting, types::ResultState::Failed, std::nullopt, check.value().text));
+    WAVS_CO_TRY(const bool ours, co_await is_our_turn(queue, *target.value(), *chosen));
+    WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
+    if (posted) {
         co_return Step::Done;
     }
-    if (check.value().state == QuorumCheck::State::Waiting) {
-        co_await tell(posting, check.value().text);
+    if (!ours) {
         co_return Step::Again;
     }
-    co_return co_await send(posting, std::move(target.value()), check.value().reference_block);
+    co_return co_await send(queue, std::move(target.value()), std::move(*chosen));
 }
 
-async::Task<base::Result<Aggregator::Step>> Aggregator::send(Posting& posting,
+// True when the queue is settled by a transaction of another operator. Without peers there is none.
+async::Task<base::Result<bool>> Aggregator::posted_by_another(OpenQueue& queue, Target& target) {
+    if (deps_.exchange == nullptr) {
+        co_return false;
+    }
+    const auto& data = queue.speaker().work->submission->trigger_action.data;
+    if (!queue.from_block) {
+        queue.from_block = block_of(data, queue.target.chain);
+    }
+    if (!queue.from_block) {
+        auto block = co_await target.block_at(not_before(data, queue.record().opened_at));
+        if (!block.has_value()) {
+            co_await tell(queue, block.error());
+            co_return false;
+        }
+        queue.from_block = block.value();
+    }
+    auto posted = co_await target.find_posted(queue.speaker().action, queue.event,
+                                              queue.from_block.value_or(0));
+    if (!posted.has_value()) {
+        if (posted.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(posted).error();
+        }
+        co_await tell(queue, posted.error());
+        co_return false;
+    }
+    if (!posted.value()) {
+        co_return false;
+    }
+    posted_by_others_.add();
+    WAVS_CO_TRY(co_await settle(queue, types::ResultState::Burned, std::move(*posted.value()),
+                                "posted by another operator"));
+    co_return true;
+}
+
+// Of all that was signed, what the manager counts: one signature that it does not know makes it
+// refuse the others with it.
+async::Task<base::Result<std::vector<types::QueueSignature>>> Aggregator::counted(
+    types::RegisteredServicePtr service, std::vector<types::QueueSignature> all) {
+    if (deps_.exchange == nullptr) {
+        co_return std::move(all);
+    }
+    std::vector<types::QueueSignature> out;
+    for (const auto& one : all) {
+        auto counts = co_await deps_.exchange->registry().counts(*service, one.signer);
+        if (!counts.has_value()) {
+            if (counts.error().kind() == base::ErrorKind::Cancelled) {
+                co_return std::move(counts).error();
+            }
+            co_return std::move(all);
+        }
+        if (counts.value() != types::SignerCounts::No) {
+            out.push_back(one);
+        }
+    }
+    // When none counts the chain may say why.
+    co_return out.empty() ? std::move(all) : std::move(out);
+}
+
+async::Task<base::Result<QuorumCheck>> Aggregator::check(
+    OpenQueue& queue, Target& target, Queue::Collected collected,
+    std::vector<types::QueueSignature>& counted_signatures) {
+    const auto& service = queue.service();
+    for (int attempts = 0;; ++attempts) {
+        WAVS_CO_TRY(counted_signatures, co_await counted(service, collected.signatures));
+        CheckRequest question{queue.speaker().action, service, collected.envelope.envelope,
+                              counted_signatures};
+        WAVS_CO_TRY(auto answer, co_await target.check(std::move(question)));
+        count_refusal(answer);
+        if (answer.state == QuorumCheck::State::Reached || deps_.exchange == nullptr ||
+            attempts > 0 || counted_signatures.size() < 2 ||
+            answer.reason != "SignerNotRegistered") {
+            co_return answer;
+        }
+        // One of them left a moment ago.
+        for (const auto& one : counted_signatures) {
+            deps_.exchange->registry().forget(service->service.manager, one.signer);
+        }
+    }
+}
+
+// The envelope with quorum, those with most signatures first; none when there is none. What can
+// never pass settles the queue.
+async::Task<base::Result<std::optional<Aggregator::Chosen>>> Aggregator::choose(OpenQueue& queue,
+                                                                                Target& target) {
+    std::multimap<std::size_t, Queue::Collected, std::greater<>> all;
+    for (const auto& [digest, collected] : queue.stored->envelopes) {
+        all.emplace(collected.signatures.size(), collected);
+    }
+    std::size_t refused = 0;
+    std::optional<base::Error> error;
+    std::optional<std::string> text;
+    for (const auto& [count, one] : all) {
+        std::vector<types::QueueSignature> signatures;
+        auto answer = co_await check(queue, target, one, signatures);
+        if (!answer.has_value()) {
+            if (answer.error().kind() == base::ErrorKind::Cancelled) {
+                co_return std::move(answer).error();
+            }
+            refused += is_transient(answer.error()) ? 0 : 1;
+            error = std::move(answer).error();
+            continue;
+        }
+        if (answer.value().state == QuorumCheck::State::Reached) {
+            co_return Chosen{one.envelope.envelope, std::move(signatures),
+                             answer.value().reference_block};
+        }
+        refused += answer.value().state == QuorumCheck::State::Refused ? 1 : 0;
+        text = text.value_or(answer.value().text);
+    }
+    const auto said = text ? *text : (error ? error->message() : std::string());
+    if (!all.empty() && refused == all.size()) {
+        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Failed, std::nullopt, said));
+    } else {
+        co_await tell(queue, said);
+    }
+    co_return std::optional<Chosen>();
+}
+
+// One after the other, so that one event costs one transaction (docs/decisions.md D-83).
+async::Task<base::Result<bool>> Aggregator::is_our_turn(OpenQueue& queue, Target& target,
+                                                        const Chosen& chosen) {
+    if (deps_.exchange == nullptr || options_.submit_stagger.count() == 0) {
+        co_return true;
+    }
+    auto head = co_await target.head();
+    if (!head.has_value()) {
+        if (head.error().kind() != base::ErrorKind::Cancelled) {
+            co_await tell(queue, head.error());
+            co_return false;
+        }
+        co_return std::move(head).error();
+    }
+    const auto now = deps_.clock.steady_now();
+    if (!queue.reached) {
+        queue.reached = {now, head.value()};
+    }
+    const auto& service = *queue.service();
+    const auto& habits = deps_.exchange->signers();
+    auto expected = habits.expected(service.id, queue.event, deps_.clock.wall_now());
+    const auto digest = types::envelope_digest(chosen.envelope);
+    for (const auto& [other, collected] : queue.stored->envelopes) {
+        if (other != digest) {
+            for (const auto& one : collected.signatures) {
+                expected.erase(one.signer);
+            }
+        }
+    }
+    const auto rank =
+        posting_rank(queue.event, service.signer, signers_of(chosen.signatures), expected);
+    const auto [since, block] = *queue.reached;
+    base::Duration least = options_.submit_stagger * static_cast<int>(rank);
+    if (rank == 0 && !habits.knows_habits(service.id, queue.event, deps_.clock.wall_now())) {
+        least = std::min<base::Duration>(kLongestSettling, options_.submit_stagger / 4);
+    }
+    if (now - since >= least && head.value() >= block + kBlocksPerTurn * rank) {
+        co_return true;
+    }
+    queue.look_again = kTurnLook;
+    co_return false;
+}
+
+async::Task<base::Result<Aggregator::Step>> Aggregator::send(OpenQueue& queue,
                                                              std::shared_ptr<Target> target,
-                                                             std::uint32_t reference_block) {
+                                                             Chosen chosen) {
     // Once more, for the chain's answer took time: from here on it is posted.
-    WAVS_CO_TRY(const bool gone, co_await retracted(posting));
+    WAVS_CO_TRY(const bool gone, co_await retracted(queue));
     if (gone) {
         co_return Step::Done;
     }
+    const auto& speaker = queue.speaker();
     PostRequest request;
-    request.action = posting.action;
-    request.service = posting.work->input.service->id;
-    request.envelope = posting.work->input.result->submission.envelope;
-    request.signatures = posting.signatures;
-    request.reference_block = reference_block;
-    request.max_gas = max_gas_of(posting.work->input, posting.action);
-    request.reference = types::queue_key(posting.queue.event_id, posting.queue.target);
-    request.on_signed = on_signed(posting);
+    request.action = speaker.action;
+    request.service = queue.service()->id;
+    request.envelope = std::move(chosen.envelope);
+    request.signatures = std::move(chosen.signatures);
+    request.reference_block = chosen.reference_block;
+    request.max_gas = max_gas_of(speaker.work->input, speaker.action);
+    request.reference = queue.key;
+    request.on_signed = on_signed(queue);
     auto posted = co_await target->post(std::move(request));
     // However it ended: a transaction may be recorded, and the next attempt asks for it first.
-    posting.queue.state = types::ResultState::Submitting;
-    co_return co_await take_outcome(posting, std::move(posted));
+    queue.record().state = types::ResultState::Submitting;
+    co_return co_await take_outcome(queue, std::move(posted));
 }
 
 // The state that is stored together with the record of the transaction.
-OnSigned Aggregator::on_signed(const Posting& posting) const {
-    return [queue = posting.queue, result = posting.work->input.result,
+OnSigned Aggregator::on_signed(const OpenQueue& queue) const {
+    std::vector<std::shared_ptr<const types::ResultRecord>> own;
+    for (const auto& [work, action] : queue.members) {
+        if (work->own) {
+            own.push_back(work->own);
+        }
+    }
+    return [record = queue.record(), own = std::move(own),
             &clock = deps_.clock](const types::TxHash& hash) {
-        auto next_queue = queue;
+        auto next_queue = record;
         next_queue.state = types::ResultState::Submitting;
         next_queue.updated_at = clock.wall_now();
         next_queue.tx_hash = hash;
-        auto next_result = *result;
-        next_result.state = types::ResultState::Submitting;
-        next_result.updated_at = next_queue.updated_at;
-        next_result.tx_hash = hash;
         storage::Batch batch;
         put(batch, next_queue);
-        put(batch, next_result);
+        for (const auto& one : own) {
+            auto next_result = *one;
+            next_result.state = types::ResultState::Submitting;
+            next_result.updated_at = next_queue.updated_at;
+            next_result.tx_hash = hash;
+            put(batch, next_result);
+        }
         return batch;
     };
 }
 
-async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(Posting& posting,
+async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(OpenQueue& queue,
                                                                      base::Result<Posted> outcome) {
     if (!outcome.has_value()) {
         const auto& error = outcome.error();
@@ -253,109 +383,60 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(Posting& po
             co_return error;
         }
         if (error.code() == base::ErrorCode("tx_max_gas")) {
-            auto text = over_max_gas(posting.work->input, error);
-            WAVS_CO_TRY(co_await settle(posting, types::ResultState::Failed, std::nullopt,
-                                        std::move(text)));
+            auto text = over_max_gas(queue.speaker().work->input, error);
+            WAVS_CO_TRY(
+                co_await settle(queue, types::ResultState::Failed, std::nullopt, std::move(text)));
             co_return Step::Done;
         }
         if (error.code() == base::ErrorCode("tx_reverted")) {
-            co_return co_await refused_by_handler(posting, error.message());
+            co_return co_await refused_by_handler(queue, error.message());
         }
-        co_await tell(posting, error);
+        co_await tell(queue, error);
         co_return Step::Again;
     }
     auto& posted = outcome.value();
     if (posted.state == Posted::State::HandlerRefused) {
-        co_return co_await refused_by_handler(posting, std::move(posted.text));
+        co_return co_await refused_by_handler(queue, std::move(posted.text));
     }
     WAVS_CO_FAULT(deps_.timers, base::FaultPoint::AfterReceipt);
     posted_.add();
-    WAVS_CO_TRY(const bool gone, queues_.is_retracted(*posting.work->input.result));
+    bool gone = false;
+    for (const auto& [work, action] : queue.members) {
+        if (work->own && !gone) {
+            WAVS_CO_TRY(gone, queues_.is_retracted(*work->own));
+        }
+    }
     if (gone) {
         telemetry::log_warn("aggregator",
                             "a result is on chain although its event was retracted: its "
                             "transaction was on its way",
-                            {{"event", types::to_string(posting.queue.event_id)}});
+                            {{"event", types::to_string(queue.event)}});
     }
-    WAVS_CO_TRY(co_await settle(posting, types::ResultState::Burned, posted.tx_hash,
+    WAVS_CO_TRY(co_await settle(queue, types::ResultState::Burned, posted.tx_hash,
                                 std::string(gone ? kRetracted : ""), std::move(posted.settled)));
     co_return Step::Done;
 }
 
-// Before it was sent or in a block, where each refusal is paid for.
-async::Task<base::Result<Aggregator::Step>> Aggregator::refused_by_handler(Posting& posting,
+// Before it was sent or in a block, where each refusal is paid for. Another operator may have been
+// there first.
+async::Task<base::Result<Aggregator::Step>> Aggregator::refused_by_handler(OpenQueue& queue,
                                                                            std::string text) {
-    co_await tell(posting, text);
-    if (++posting.refusals < kMaxRefusals) {
+    if (deps_.exchange != nullptr) {
+        auto target = co_await deps_.targets(queue.speaker().action);
+        if (target.has_value()) {
+            WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
+            if (posted) {
+                co_return Step::Done;
+            }
+        }
+    }
+    co_await tell(queue, text);
+    if (++queue.refusals < kMaxRefusals) {
         co_return Step::Again;
     }
     WAVS_CO_TRY(
-        co_await settle(posting, types::ResultState::Superseded, std::nullopt, std::move(text)));
+        co_await settle(queue, types::ResultState::Superseded, std::nullopt, std::move(text)));
     co_return Step::Done;
-}
-
-async::Task<base::Result<void>> Aggregator::settle(Posting& posting, types::ResultState state,
-                                                   std::optional<types::TxHash> hash,
-                                                   std::string reason, storage::Batch batch) {
-    posting.queue.state = state;
-    posting.queue.updated_at = deps_.clock.wall_now();
-    posting.queue.tx_hash = hash;
-    posting.queue.reason = reason;
-    put(batch, posting.queue);
-    types::EndedAction ended{state, hash, reason};
-    WAVS_CO_TRY(
-        co_await end_action(*posting.work, posting.action, std::move(ended), std::move(batch)));
-    const auto event = types::to_string(posting.queue.event_id);
-    if (state == types::ResultState::Burned && hash) {
-        telemetry::log_info("aggregator", "result is on chain",
-                            {{"event", event},
-                             {"state", types::to_string(state)},
-                             {"tx", types::to_string(*hash)}});
-        co_await call_back(posting, *hash);
-        co_return base::ok();
-    }
-    if (state == types::ResultState::Failed || state == types::ResultState::Expired) {
-        failed_.add();
-    }
-    telemetry::log_warn("aggregator", "result given up: " + reason,
-                        {{"event", event}, {"state", types::to_string(state)}});
-    if (posting.told != reason) {
-        co_await call_back(posting, std::move(reason));
-    }
-    co_return base::ok();
-}
-
-async::Task<void> Aggregator::tell(Posting& posting, std::string text) {
-    if (posting.told == text) {
-        co_return;
-    }
-    telemetry::log_warn("aggregator", "not posted yet: " + text,
-                        {{"event", types::to_string(posting.queue.event_id)}});
-    posting.told = text;
-    posting.told_code.reset();
-    co_await call_back(posting, std::move(text));
-}
-
-async::Task<void> Aggregator::tell(Posting& posting, const base::Error& error) {
-    // How much of a budget is used changes with every other result.
-    const bool numbers_change = error.code() == base::ErrorCode("tx_over_budget");
-    if (posting.told == error.message() || (numbers_change && posting.told_code == error.code())) {
-        co_return;
-    }
-    telemetry::log_failure(telemetry::Level::Warn, "aggregator", "posting failed, again later",
-                           error, {{"event", types::to_string(posting.queue.event_id)}});
-    posting.told = error.message();
-    posting.told_code = error.code();
-    co_await call_back(posting, error.message());
-}
-
-async::Task<void> Aggregator::call_back(const Posting& posting, SubmitResult result) {
-    auto called = co_await deps_.components.submit_callback(posting.work->input, std::move(result));
-    if (!called.has_value() && called.error().kind() != base::ErrorKind::Cancelled) {
-        telemetry::log_failure(telemetry::Level::Warn, "aggregator", "submit callback failed",
-                               called.error(),
-                               {{"event", types::to_string(posting.queue.event_id)}});
-    }
 }
 
 }  // namespace wavs::aggregator

@@ -29,19 +29,34 @@ void put(storage::Batch& batch, const types::ResultRecord& result) {
     }
 }
 
-void put(storage::Batch& batch, const types::ResultRecord& result, const types::TimerRecord& left) {
-    batch.put(Keyspace::Timers, types::result_key(result.event_sequence, result.response_index),
-              types::encode(left));
+void put_timers(storage::Batch& batch, base::ByteView key, const types::TimerRecord& left) {
+    batch.put(Keyspace::Timers, key, types::encode(left));
 }
 
-void erase_timers(storage::Batch& batch, const types::ResultRecord& result) {
-    batch.erase(Keyspace::Timers, types::result_key(result.event_sequence, result.response_index));
+void erase_timers(storage::Batch& batch, base::ByteView key) { batch.erase(Keyspace::Timers, key); }
+
+void collect(Queue& queue, storage::Batch& batch, Collectable from, types::Timestamp now) {
+    const auto& submission = from.submission;
+    const auto& event = queue.record.event_id;
+    const auto& target = queue.record.target;
+    const auto digest = types::envelope_digest(submission.envelope);
+    const auto [found, is_new] = queue.envelopes.try_emplace(digest);
+    auto& [envelope, signatures] = found->second;
+    if (is_new) {
+        envelope = {submission.trigger_action, submission.operator_response, submission.envelope};
+        batch.put(Keyspace::Queues, types::queue_key(event, target, digest),
+                  types::encode(envelope));
+    }
+    const types::QueueSignature signature{
+        event, digest, from.signer, submission.envelope_signature, now, std::move(from.peer)};
+    batch.put(Keyspace::Queues, types::queue_key(event, target, digest, from.signer),
+              types::encode(signature));
+    std::erase_if(signatures, [&](const auto& one) { return one.signer == signature.signer; });
+    signatures.push_back(signature);
 }
 
-base::Result<std::optional<types::TimerRecord>> Queues::timers(
-    const types::ResultRecord& result) const {
-    WAVS_TRY(auto stored, store_.get(Keyspace::Timers, types::result_key(result.event_sequence,
-                                                                         result.response_index)));
+base::Result<std::optional<types::TimerRecord>> Queues::timers(base::ByteView key) const {
+    WAVS_TRY(auto stored, store_.get(Keyspace::Timers, key));
     if (!stored) {
         return std::optional<types::TimerRecord>();
     }
@@ -94,55 +109,19 @@ base::Result<std::optional<Queue>> Queues::load(const types::EventId& event,
     return std::optional<Queue>(std::move(queue));
 }
 
-async::Task<base::Result<Queue>> Queues::collect(std::optional<Queue> stored,
-                                                 const types::ResultRecord& result,
-                                                 const types::QueueTarget& target,
-                                                 const types::ServiceId& service,
-                                                 std::string peer) {
-    const auto& submission = result.submission;
-    const auto digest = types::envelope_digest(submission.envelope);
-    const auto now = clock_.wall_now();
-    Queue queue;
-    if (stored) {
-        queue = std::move(*stored);
-    } else {
-        queue.record.event_id = submission.event_id;
-        queue.record.service_id = service;
-        queue.record.workflow_id = submission.trigger_action.config.workflow_id;
-        queue.record.trace_id = result.trace_id;
-        queue.record.opened_at = now;
-        queue.record.target = target;
-    }
-    queue.record.updated_at = now;
-    storage::Batch batch;
-    put(batch, queue.record);
-    const auto [found, is_new] = queue.envelopes.try_emplace(digest);
-    auto& [envelope, signatures] = found->second;
-    if (is_new) {
-        envelope = {submission.trigger_action, submission.operator_response, submission.envelope};
-        batch.put(Keyspace::Queues, types::queue_key(submission.event_id, target, digest),
-                  types::encode(envelope));
-    }
-    const types::QueueSignature signature{submission.event_id,           digest, result.signer,
-                                          submission.envelope_signature, now,    std::move(peer)};
-    batch.put(Keyspace::Queues,
-              types::queue_key(submission.event_id, target, digest, result.signer),
-              types::encode(signature));
-    std::erase_if(signatures, [&](const auto& one) { return one.signer == signature.signer; });
-    signatures.push_back(signature);
-    put(batch, result);
-    WAVS_CO_TRY(co_await store_.commit(std::move(batch)));
-    co_return queue;
-}
-
 async::Task<base::Result<void>> Queues::commit(storage::Batch batch) {
     co_return co_await store_.commit(std::move(batch));
 }
 
-base::Result<bool> Queues::is_open(base::ByteView result_key) const {
-    WAVS_TRY(auto stored, store_.get(Keyspace::Results, result_key));
+base::Result<bool> Queues::is_open(base::ByteView key) const {
+    const bool is_peers = key.size() == types::kSubmissionKeySize;
+    WAVS_TRY(auto stored, store_.get(is_peers ? Keyspace::Submissions : Keyspace::Results, key));
     if (!stored) {
         return false;
+    }
+    if (is_peers) {
+        WAVS_TRY(const auto submission, types::decode_submission_record(*stored));
+        return !types::is_final(submission.state);
     }
     WAVS_TRY(const auto result, types::decode_result_record(*stored));
     return types::is_open(result.state);

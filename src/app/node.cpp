@@ -105,6 +105,7 @@ struct Node::Impl {
     async::Task<base::Result<void>> forget_signed();
     async::Task<void> run_unsigned(types::EvmAddress signer);
     void start_tasks();
+    void start_exchange();
     async::Task<base::Result<void>> announce_network();
     async::Task<void> stop_network();
     async::Task<void> stop();
@@ -138,6 +139,8 @@ struct Node::Impl {
     std::unique_ptr<p2p::Network> network;
     std::unique_ptr<sources::Sources> sources;
     std::unique_ptr<aggregator::EngineRunner> components;
+    std::unique_ptr<aggregator::SignerRegistry> registry;
+    std::unique_ptr<aggregator::Exchange> exchange;
     std::unique_ptr<aggregator::Aggregator> aggregator;
     std::unique_ptr<triggers::TriggerManager> triggers;
 
@@ -232,6 +235,16 @@ base::Result<void> Node::Impl::build_submission() {
 
 void Node::Impl::build_aggregator() {
     components = std::make_unique<aggregator::EngineRunner>(*engine);
+    if (network != nullptr) {
+        registry = std::make_unique<aggregator::SignerRegistry>(
+            [this](types::ServiceManager manager, types::EvmAddress key) {
+                return chains->counts(std::move(manager), key);
+            },
+            clock);
+        exchange = std::make_unique<aggregator::Exchange>(
+            aggregator::ExchangeDeps{*network, *store, *registry, clock, timers, metrics},
+            exchange_options(config), runtime.io());
+    }
     aggregator::AggregatorDeps deps{
         *store,
         *components,
@@ -239,9 +252,11 @@ void Node::Impl::build_aggregator() {
         [this](const types::ServiceId& id) { return services->find(id); },
         clock,
         timers,
-        metrics};
+        metrics,
+        exchange.get()};
     aggregator::AggregatorOptions options;
     options.burned_ttl = config.aggregator.burned_queue_ttl;
+    options.submit_stagger = config.aggregator.submit_stagger;
     aggregator = std::make_unique<aggregator::Aggregator>(std::move(deps), options, runtime.io());
     aggregator_port = std::make_unique<AggregatorBinding>(*aggregator);
 }
@@ -358,6 +373,17 @@ void Node::Impl::start_tasks() {
                    [this] { return aggregator->run_clean_up(); });
 }
 
+// Only when the services are known: what peers say of others is not forwarded.
+void Node::Impl::start_exchange() {
+    if (exchange == nullptr) {
+        return;
+    }
+    supervisor.run("exchange/events", async::make_strand(runtime.io()),
+                   [this] { return exchange->run_events(); });
+    supervisor.run("exchange/rounds", async::make_strand(runtime.io()),
+                   [this] { return exchange->run_rounds(); });
+}
+
 async::Task<void> Node::Impl::log_unhealthy_chains() {
     for (const auto& [chain, health] : co_await chains->health()) {
         if (!health.healthy) {
@@ -394,6 +420,7 @@ async::Task<base::Result<void>> Node::Impl::start() {
     WAVS_CO_TRY(ledger->open());
     start_tasks();
     WAVS_CO_TRY(co_await services->load());
+    WAVS_CO_TRY(aggregator->open());
     WAVS_CO_TRY(co_await dispatcher->start(quarantine->crashed_events()));
     // A ledger may have been imported since.
     for (const auto& service : services->list()) {
@@ -402,6 +429,7 @@ async::Task<base::Result<void>> Node::Impl::start() {
         }
     }
     WAVS_CO_TRY(co_await announce_network());
+    start_exchange();
     // A port the system chooses is known only afterwards.
     WAVS_CO_TRY(guest_network->add_own_port(config.port));
     WAVS_CO_TRY(http->start());
@@ -435,6 +463,9 @@ async::Task<void> Node::Impl::stop() {
     note(co_await services->stop(grace));
     note(co_await dispatcher->stop(grace));
     co_await stop_network();
+    if (exchange != nullptr) {
+        note(co_await exchange->stop(grace));
+    }
     note(co_await aggregator->stop(grace));
     note(co_await background.stop(timers, grace));
     co_await engine->stop(grace);

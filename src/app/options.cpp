@@ -130,6 +130,20 @@ std::optional<p2p::Options> p2p_options(const config::Config& config) {
     return std::nullopt;
 }
 
+aggregator::ExchangeOptions exchange_options(const config::Config& config) {
+    aggregator::ExchangeOptions options;
+    const config::P2pCommon* common = std::get_if<config::P2pLocal>(&config.p2p);
+    if (common == nullptr) {
+        common = std::get_if<config::P2pRemote>(&config.p2p);
+    }
+    if (common != nullptr) {
+        options.submissions.catchup_ttl = seconds(common->submission_ttl_secs);
+        options.submissions.most_per_answer = common->max_catchup_submissions;
+        options.submissions.most_kept = common->max_stored_submissions_per_service;
+    }
+    return options;
+}
+
 base::Result<http::HttpOptions> http_options(const config::Config& config) {
     http::HttpOptions options;
     options.host = config.host;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/aggregator/exchange.hpp"
 #include "wavs/config/config.hpp"
 #include "wavs/crypto/secret_key.hpp"
 #include "wavs/dispatcher/services.hpp"
@@ -24,6 +25,7 @@ triggers::CronOptions cron_options(const config::Config& config);
 triggers::BlockOptions block_options(const config::Config& config);
 /// None: the node has no peers.
 std::optional<p2p::Options> p2p_options(const config::Config& config);
+aggregator::ExchangeOptions exchange_options(const config::Config& config);
 base::Result<http::HttpOptions> http_options(const config::Config& config);
 /// The account that pays for transactions: a raw key, or index 0 of a mnemonic.
 base::Result<std::shared_ptr<const crypto::SecretKey>> account_key(std::string_view credential);

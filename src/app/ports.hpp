@@ -54,6 +54,9 @@ private:
 class AggregatorBinding final : public dispatcher::AggregatorPort {
 public:
     explicit AggregatorBinding(aggregator::Aggregator& aggregator) : aggregator_(aggregator) {}
+    void watch(types::RegisteredServicePtr service) override {
+        aggregator_.watch(std::move(service));
+    }
     void submit(types::ResultRecord result) override { aggregator_.submit(std::move(result)); }
     void resume(const types::ServiceId& service, std::uint64_t event_sequence,
                 std::uint32_t response_index) override {

@@ -136,6 +136,9 @@ async::Task<base::Result<types::RegisteredServicePtr>> Services::restore(storage
 }
 
 async::Task<void> Services::watch(std::vector<types::RegisteredServicePtr> services) {
+    for (const auto& service : services) {
+        deps_.aggregator.watch(service);
+    }
     const auto hindered = co_await deps_.triggers.set_services(std::move(services));
     for (const auto& [id, error] : hindered) {
         const bool chain = error.code() == base::ErrorCode("chain_not_configured");

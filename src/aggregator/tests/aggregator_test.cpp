@@ -94,7 +94,7 @@ TEST_F(AggregatorTest, old_queues_are_erased_and_open_ones_stay) {
     submit(result(1));
     target_->checks.assign(100, {QuorumCheck::State::Waiting, "not yet"});
     submit(result(2));
-    Queues queues(store_, clock_);
+    Queues queues(store_);
     auto now = clock_.wall_now();
     now.nanos += 1;
     EXPECT_EQ(async::testing::run(context_, queues.clean_up(now)).value(), 1U);

@@ -22,9 +22,8 @@ protected:
     }
     std::optional<types::QueueRecord> queue() {
         const auto action = std::get<types::SubmitAction>(components_.actions[0]);
-        const auto found = Queues(store_, clock_)
-                               .load(result().submission.event_id, types::target_of(action))
-                               .value();
+        const auto found =
+            Queues(store_).load(result().submission.event_id, types::target_of(action)).value();
         return found ? std::optional(found->record) : std::nullopt;
     }
     void wait_for_quorum(std::size_t times) {

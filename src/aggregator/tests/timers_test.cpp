@@ -122,7 +122,7 @@ TEST_F(TimersTest, what_was_posted_beside_a_timer_is_known_after_a_restart) {
     kill();
     // So long after that even its queue is forgotten.
     timers_.advance(seconds(50));
-    Queues queues(store_, clock_);
+    Queues queues(store_);
     EXPECT_EQ(async::testing::run(context_, queues.clean_up(clock_.wall_now())).value(), 1U);
     restart();
     pass(seconds(50));
@@ -201,12 +201,12 @@ TEST_F(TimersTest, timers_of_ended_results_are_cleaned_up) {
     ended.state = types::ResultState::Expired;
     storage::Batch batch;
     put(batch, ended);
-    put(batch, result(9), {});
+    put_timers(batch, types::result_key(9, 0), {});
     commit(std::move(batch));
-    Queues queues(store_, clock_);
+    Queues queues(store_);
     ASSERT_TRUE(async::testing::run(context_, queues.clean_up({})).has_value());
     EXPECT_EQ(waiting(), 1U);
-    EXPECT_TRUE(queues.timers(result(2)).value().has_value());
+    EXPECT_TRUE(queues.timers(types::result_key(2, 0)).value().has_value());
 }
 
 }  // namespace

@@ -100,6 +100,7 @@ public:
         }
         co_return std::move(out);
     }
+    void watch(types::RegisteredServicePtr service) override { exchanged.push_back(service->id); }
     void submit(types::ResultRecord result) override { submitted.push_back(std::move(result)); }
     void resume(const types::ServiceId& service, std::uint64_t event_sequence,
                 std::uint32_t response_index) override {
@@ -167,6 +168,7 @@ public:
     std::deque<base::Error> run_errors;
     std::vector<types::ServiceDigest> runs;
     types::ServiceDigest last_prepared;
+    std::vector<types::ServiceId> exchanged;
     std::vector<types::ResultRecord> submitted;
     std::vector<std::tuple<types::ServiceId, std::uint64_t, std::uint32_t>> resumed_results;
     std::map<types::ServiceId, types::ServiceDigest> watched;

@@ -14,7 +14,8 @@ namespace wavs::aggregator {
 /// One submission for an aggregator component.
 struct Input {
     types::RegisteredServicePtr service;
-    std::shared_ptr<const types::ResultRecord> result;
+    std::shared_ptr<const types::Submission> submission;
+    types::TraceId trace_id;
 };
 /// The transaction, or why there is none.
 using SubmitResult = std::variant<types::TxHash, std::string>;

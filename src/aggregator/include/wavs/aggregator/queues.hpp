@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "wavs/base/clock.hpp"
 #include "wavs/storage/store.hpp"
 #include "wavs/types/records.hpp"
 
@@ -22,18 +21,30 @@ struct Queue {
     std::map<types::Bytes32, Collected> envelopes;
 };
 
+/// A submission on its way into a queue.
+struct Collectable {
+    const types::Submission& submission;
+    types::EvmAddress signer;
+    /// "self", or who delivered it.
+    std::string peer;
+};
+/// Adds envelope and signature, to `queue` and to the batch. A second signature of the same signer
+/// under one envelope takes the place of the first.
+void collect(Queue& queue, storage::Batch& batch, Collectable from, types::Timestamp now);
+
 void put(storage::Batch& batch, const types::QueueRecord& queue);
 void put(storage::Batch& batch, const types::ResultRecord& result);
-/// What is left of `result` once its component has asked for a timer.
-void put(storage::Batch& batch, const types::ResultRecord& result, const types::TimerRecord& left);
-void erase_timers(storage::Batch& batch, const types::ResultRecord& result);
+/// What is left of a submission once its component has asked for a timer. `key` is that of the
+/// result, or of the peer's submission.
+void put_timers(storage::Batch& batch, base::ByteView key, const types::TimerRecord& left);
+void erase_timers(storage::Batch& batch, base::ByteView key);
 
 /// The records of the quorum queues and of timers (docs/protocol/02-records.md). Every change is
 /// one synced batch, so a signature is on disk before it counts. Thread-safe; changes of one queue
 /// come one at a time from the aggregator.
 class Queues {
 public:
-    Queues(storage::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
+    explicit Queues(storage::Store& store) : store_(store) {}
 
     base::Result<std::optional<types::ResultRecord>> result(std::uint64_t event_sequence,
                                                             std::uint32_t response_index) const;
@@ -42,17 +53,13 @@ public:
     base::Result<bool> is_retracted(const types::ResultRecord& result) const;
 
     /// None while the component has asked for no timer.
-    base::Result<std::optional<types::TimerRecord>> timers(const types::ResultRecord& result) const;
+    base::Result<std::optional<types::TimerRecord>> timers(base::ByteView key) const;
 
     base::Result<std::optional<Queue>> load(const types::EventId& event,
                                             const types::QueueTarget& target) const;
 
-    /// Opens the queue, or adds to what was loaded of it: the submission's envelope and signature,
-    /// and the result's new state. Returns the queue as it is then.
-    async::Task<base::Result<Queue>> collect(std::optional<Queue> stored,
-                                             const types::ResultRecord& result,
-                                             const types::QueueTarget& target,
-                                             const types::ServiceId& service, std::string peer);
+    /// Whether the result, or the peer's submission, with this key is to be followed.
+    base::Result<bool> is_open(base::ByteView key) const;
     async::Task<base::Result<void>> commit(storage::Batch batch);
 
     /// Erases queues that were burned or ended before `before`; returns how many. Erases timers
@@ -61,12 +68,10 @@ public:
     base::Result<storage::Batch> forget(const types::ServiceId& service) const;
 
 private:
-    base::Result<bool> is_open(base::ByteView result_key) const;
     async::Task<base::Result<std::size_t>> clean_up_queues(types::Timestamp before);
     async::Task<base::Result<void>> clean_up_timers();
 
     storage::Store& store_;
-    const base::Clock& clock_;
 };
 
 }  // namespace wavs::aggregator

@@ -59,6 +59,8 @@ public:
 class AggregatorPort {
 public:
     virtual ~AggregatorPort() = default;
+    /// The service is in force from now on in this revision.
+    virtual void watch(types::RegisteredServicePtr service) = 0;
     /// Takes over a stored result; never waits.
     virtual void submit(types::ResultRecord result) = 0;
     /// As above, of a result that is in the journal.

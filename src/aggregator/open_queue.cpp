@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "open_queue.hpp"
+
+#include "aggregator_parts.hpp"
+#include "wavs/telemetry/log.hpp"
+
+#include <algorithm>
+
+namespace wavs::aggregator {
+
+const Aggregator::OpenQueue::Member& Aggregator::OpenQueue::speaker() const {
+    const auto own = std::find_if(members.begin(), members.end(),
+                                  [](const auto& one) { return one.work->own != nullptr; });
+    return own == members.end() ? members.back() : *own;
+}
+
+void Aggregator::join(WorkPtr work, types::SubmitAction action) {
+    const auto target = types::target_of(action);
+    auto key = types::queue_key(work->event(), target);
+    OpenQueuePtr queue;
+    bool is_new = false;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& slot = open_[key];
+        is_new = !slot;
+        if (is_new) {
+            slot = std::make_shared<OpenQueue>(key, work->event(), target);
+        }
+        queue = slot;
+        const std::lock_guard queue_lock(queue->mutex);
+        queue->incoming.push_back({std::move(work), std::move(action)});
+        if (queue->wake) {
+            queue->wake->set(true);
+        }
+    }
+    if (is_new) {
+        tasks_.spawn_on(async::make_strand(executor_), "queue", drive(std::move(queue)));
+    }
+}
+
+async::Task<void> Aggregator::drive(OpenQueuePtr queue) {
+    auto delay = options_.first_retry;
+    while (true) {
+        queue->look_again.reset();
+        auto step = co_await look_at(*queue);
+        if (step.has_value() && step.value() == Step::Done) {
+            if (leave(*queue)) {
+                co_return;
+            }
+            delay = options_.first_retry;
+            continue;
+        }
+        if (!step.has_value()) {
+            if (step.error().kind() == base::ErrorKind::Cancelled) {
+                co_return;
+            }
+            // Its states are stored, so it goes on where it was.
+            telemetry::log_failure(telemetry::Level::Error, "aggregator",
+                                   "following a result failed, again later", step.error(),
+                                   {{"event", types::to_string(queue->event)}});
+        }
+        const auto most = queue->look_again.value_or(delay);
+        auto woken = co_await wait(*queue, std::min<base::Duration>(most, delay));
+        if (!woken.has_value()) {
+            co_return;
+        }
+        if (woken.value()) {
+            delay = options_.first_retry;
+        } else if (!queue->look_again) {
+            delay = std::min(delay * 2, options_.last_retry);
+        }
+    }
+}
+
+// False when somebody has added to it meanwhile.
+bool Aggregator::leave(OpenQueue& queue) {
+    const std::lock_guard lock(mutex_);
+    const std::lock_guard queue_lock(queue.mutex);
+    if (!queue.incoming.empty()) {
+        return false;
+    }
+    open_.erase(queue.key);
+    return true;
+}
+
+// True when something was added.
+async::Task<base::Result<bool>> Aggregator::wait(OpenQueue& queue, base::Duration most) {
+    std::optional<async::OneShot<bool>> wake;
+    {
+        const std::lock_guard lock(queue.mutex);
+        if (!queue.incoming.empty()) {
+            co_return true;
+        }
+        wake.emplace(executor_);
+        queue.wake = wake;
+    }
+    auto woken = co_await async::wait_at_most(deps_.timers, most, std::move(*wake));
+    {
+        const std::lock_guard lock(queue.mutex);
+        queue.wake.reset();
+    }
+    if (!woken.has_value()) {
+        co_return std::move(woken).error();
+    }
+    co_return woken.value().has_value();
+}
+
+async::Task<base::Result<Aggregator::Step>> Aggregator::look_at(OpenQueue& queue) {
+    WAVS_CO_TRY(co_await take_in(queue));
+    if (queue.stored && types::is_final(queue.record().state)) {
+        co_return co_await settled_before(queue);
+    }
+    if (expired(queue)) {
+        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Expired, std::nullopt,
+                                    "no quorum in time: " + queue.told));
+        co_return Step::Done;
+    }
+    if (!deps_.services(queue.record().service_id)) {
+        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Expired, std::nullopt,
+                                    "the service was removed"));
+        co_return Step::Done;
+    }
+    co_return co_await attempt(queue);
+}
+
+// What was added meanwhile is on disk before it counts.
+async::Task<base::Result<void>> Aggregator::take_in(OpenQueue& queue) {
+    std::vector<OpenQueue::Member> incoming;
+    {
+        const std::lock_guard lock(queue.mutex);
+        incoming.swap(queue.incoming);
+    }
+    queue.members.insert(queue.members.end(), incoming.begin(), incoming.end());
+    if (!queue.stored) {
+        WAVS_CO_TRY(queue.stored, queues_.load(queue.event, queue.target));
+    }
+    const bool is_settled = queue.stored && types::is_final(queue.record().state) &&
+                            queue.record().state != types::ResultState::Retracted;
+    if (incoming.empty() || is_settled) {
+        co_return base::ok();
+    }
+    const auto now = deps_.clock.wall_now();
+    auto next = queue.stored.value_or(Queue());
+    auto& record = next.record;
+    if (!queue.stored || record.state == types::ResultState::Retracted) {
+        const auto& first = *incoming.front().work;
+        record.event_id = queue.event;
+        record.target = queue.target;
+        record.service_id = first.input.service->id;
+        record.workflow_id = first.submission->trigger_action.config.workflow_id;
+        record.trace_id = first.input.trace_id;
+        record.opened_at = now;
+        // Retracted before: the chain has the event again, and what was collected for it counts.
+        record.state = types::ResultState::Collecting;
+        record.reason.clear();
+    }
+    record.updated_at = now;
+    storage::Batch batch;
+    put(batch, record);
+    for (const auto& one : incoming) {
+        collect(next, batch, {*one.work->submission, one.work->signer, one.work->peer}, now);
+        if (one.work->own) {
+            auto result = *one.work->own;
+            result.state = record.state;
+            result.updated_at = now;
+            put(batch, result);
+        }
+    }
+    queue.stored = std::move(next);
+    queue.told.clear();
+    auto committed = co_await queues_.commit(std::move(batch));
+    if (!committed.has_value()) {
+        // Read again, with what is on disk; the submissions come back in.
+        queue.stored.reset();
+        std::erase_if(queue.members, [&](const auto& member) {
+            return std::any_of(incoming.begin(), incoming.end(),
+                               [&](const auto& one) { return one.work == member.work; });
+        });
+        const std::lock_guard lock(queue.mutex);
+        queue.incoming.insert(queue.incoming.begin(), incoming.begin(), incoming.end());
+    }
+    co_return std::move(committed);
+}
+
+async::Task<base::Result<Aggregator::Step>> Aggregator::settled_before(OpenQueue& queue) {
+    const auto& record = queue.record();
+    storage::Batch batch;
+    for (const auto& [work, action] : queue.members) {
+        // Of a peer it is the usual thing: it signed when others had posted.
+        telemetry::log(
+            work->own ? telemetry::Level::Warn : telemetry::Level::Debug, "aggregator",
+            "the event was settled before, nothing is posted",
+            {{"event", types::to_string(queue.event)}, {"state", types::to_string(record.state)}});
+        batch.append(ended_action(*work, action, {record.state, record.tx_hash, "settled before"}));
+    }
+    queue.members.clear();
+    if (!batch.empty()) {
+        WAVS_CO_TRY(co_await queues_.commit(std::move(batch)));
+    }
+    co_return Step::Done;
+}
+
+bool Aggregator::expired(const OpenQueue& queue) const {
+    return queue.record().state != types::ResultState::Submitting &&
+           queue.record().opened_at < earlier(deps_.clock.wall_now(), options_.open_ttl);
+}
+
+async::Task<base::Result<void>> Aggregator::settle(OpenQueue& queue, types::ResultState state,
+                                                   std::optional<types::TxHash> hash,
+                                                   std::string reason, storage::Batch batch) {
+    auto& record = queue.record();
+    record.state = state;
+    record.updated_at = deps_.clock.wall_now();
+    record.tx_hash = hash;
+    record.reason = reason;
+    put(batch, record);
+    for (const auto& [work, action] : queue.members) {
+        batch.append(ended_action(*work, action, {state, hash, reason}));
+    }
+    auto committed = co_await queues_.commit(std::move(batch));
+    if (!committed.has_value()) {
+        queue.stored.reset();
+        co_return std::move(committed);
+    }
+    const auto event = types::to_string(queue.event);
+    if (state == types::ResultState::Burned && hash) {
+        telemetry::log_info("aggregator", "result is on chain",
+                            {{"event", event},
+                             {"state", types::to_string(state)},
+                             {"tx", types::to_string(*hash)}});
+        co_await call_back(queue, *hash);
+    } else {
+        if (state == types::ResultState::Failed || state == types::ResultState::Expired) {
+            failed_.add();
+        }
+        telemetry::log_warn("aggregator", "result given up: " + reason,
+                            {{"event", event}, {"state", types::to_string(state)}});
+        if (queue.told != reason) {
+            co_await call_back(queue, std::move(reason));
+        }
+    }
+    queue.members.clear();
+    co_return base::ok();
+}
+
+async::Task<void> Aggregator::tell(OpenQueue& queue, std::string text) {
+    if (queue.told == text) {
+        co_return;
+    }
+    telemetry::log_warn("aggregator", "not posted yet: " + text,
+                        {{"event", types::to_string(queue.event)}});
+    queue.told = text;
+    queue.told_code.reset();
+    co_await call_back(queue, std::move(text));
+}
+
+async::Task<void> Aggregator::tell(OpenQueue& queue, const base::Error& error) {
+    // How much of a budget is used changes with every other result.
+    const bool numbers_change = error.code() == base::ErrorCode("tx_over_budget");
+    if (queue.told == error.message() || (numbers_change && queue.told_code == error.code())) {
+        co_return;
+    }
+    telemetry::log_failure(telemetry::Level::Warn, "aggregator", "posting failed, again later",
+                           error, {{"event", types::to_string(queue.event)}});
+    queue.told = error.message();
+    queue.told_code = error.code();
+    co_await call_back(queue, error.message());
+}
+
+async::Task<void> Aggregator::call_back(const OpenQueue& queue, SubmitResult result) {
+    auto called =
+        co_await deps_.components.submit_callback(queue.speaker().work->input, std::move(result));
+    if (!called.has_value() && called.error().kind() != base::ErrorKind::Cancelled) {
+        telemetry::log_failure(telemetry::Level::Warn, "aggregator", "submit callback failed",
+                               called.error(), {{"event", types::to_string(queue.event)}});
+    }
+}
+
+}  // namespace wavs::aggregator

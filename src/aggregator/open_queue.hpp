@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wavs/async/one_shot.hpp"
+#include "work.hpp"
+
+namespace wavs::aggregator {
+
+/// A queue that is not settled. One task drives it; others add to it.
+struct Aggregator::OpenQueue {
+    struct Member {
+        WorkPtr work;
+        types::SubmitAction action;
+    };
+
+    OpenQueue(base::Bytes its_key, types::EventId its_event, types::QueueTarget its_target)
+        : key(std::move(its_key)), event(its_event), target(std::move(its_target)) {}
+
+    const base::Bytes key;
+    const types::EventId event;
+    const types::QueueTarget target;
+
+    std::mutex mutex;
+    // Under the mutex.
+    std::vector<Member> incoming;
+    std::optional<async::OneShot<bool>> wake;
+
+    // Of the task that drives it.
+    std::vector<Member> members;
+    std::optional<Queue> stored;
+    unsigned refusals = 0;
+    // The text the component was told last; the same text is not told twice.
+    std::string told;
+    /// The code of an error whose numbers change from try to try.
+    std::optional<base::ErrorCode> told_code;
+    /// The first block that may hold somebody's transaction for the event.
+    std::optional<std::uint64_t> from_block;
+    /// When quorum was seen first, and the newest block then.
+    std::optional<std::pair<base::SteadyTime, std::uint64_t>> reached;
+    /// Look again so soon; none: after the usual time.
+    std::optional<base::Duration> look_again;
+
+    types::QueueRecord& record() { return stored->record; }
+    const types::QueueRecord& record() const { return stored->record; }
+    /// Whose component hears how it ends and whose price counts: our own, if there is one.
+    const Member& speaker() const;
+    const types::RegisteredServicePtr& service() const { return speaker().work->input.service; }
+};
+
+struct Aggregator::Chosen {
+    types::Envelope envelope;
+    std::vector<types::QueueSignature> signatures;
+    std::uint32_t reference_block = 0;
+};
+
+}  // namespace wavs::aggregator
