@@ -43,6 +43,10 @@ void engine_hot(const Settings& settings);
 void engine_scaling(const Settings& settings);
 void kv(const Settings& settings);
 void guest_native(const Settings& settings);
+void quorum_3(const Settings& settings);
+void quorum_10(const Settings& settings);
+void verify(const Settings& settings);
+void queues_10000(const Settings& settings);
 /// No figure but a verdict: throws when something grew, or went wrong.
 void soak(const Settings& settings);
 

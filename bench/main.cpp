@@ -23,7 +23,7 @@ struct Named {
     /// Also when no name is given.
     bool by_default = true;
 };
-constexpr std::array<Named, 15> kAll = {{{"pipeline", pipeline},
+constexpr std::array<Named, 19> kAll = {{{"pipeline", pipeline},
                                          {"http_trigger", http_trigger},
                                          {"latency_idle", latency_idle},
                                          {"posting", posting},
@@ -36,6 +36,10 @@ constexpr std::array<Named, 15> kAll = {{{"pipeline", pipeline},
                                          {"engine_scaling", engine_scaling},
                                          {"kv", kv},
                                          {"guest_native", guest_native},
+                                         {"quorum_3", quorum_3},
+                                         {"quorum_10", quorum_10},
+                                         {"verify", verify},
+                                         {"queues_10000", queues_10000},
                                          {"hostile_neighbours", hostile_neighbours},
                                          {"soak", soak, false}}};
 
