@@ -306,10 +306,10 @@ void Node::Impl::build_dispatcher() {
 }
 
 base::Result<void> Node::Impl::build_http() {
-    api = std::make_unique<NodeApi>(NodeApiDeps{config, *chains, *services, *dispatcher, *journal,
-                                                *triggers, *engine, *guest_network, *quarantine,
-                                                blobs, supervisor, timers, clock, metrics,
-                                                runtime.io(), runtime.blocking(), network.get()});
+    api = std::make_unique<NodeApi>(
+        NodeApiDeps{config, *chains, *services, *dispatcher, *journal, *triggers, *engine,
+                    *guest_network, *quarantine, blobs, supervisor, timers, clock, metrics,
+                    runtime.io(), runtime.blocking(), network.get(), exchange.get()});
     WAVS_TRY(auto options, http_options(config));
     http = std::make_unique<http::HttpApi>(std::move(options), *api,
                                            http::Environment{runtime.io(), timers, clock, metrics});

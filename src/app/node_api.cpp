@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node_api.hpp"
 
+#include "divergence_view.hpp"
 #include "wavs/async/runtime.hpp"
 #include "wavs/base/version.hpp"
 #include "wavs/config/config_json.hpp"
@@ -53,6 +54,11 @@ async::Task<base::Result<http::HealthStatus>> NodeApi::health() {
     }
     for (auto& [chain, warnings] : deps_.chains.warnings()) {
         status.chains[chain].warnings = std::move(warnings);
+    }
+    if (deps_.exchange != nullptr) {
+        for (auto& [chain, warning] : deps_.exchange->warnings()) {
+            status.chains[chain].warnings.push_back(std::move(warning));
+        }
     }
     status.timestamp = deps_.clock.wall_now();
     co_return status;
@@ -324,6 +330,18 @@ async::Task<base::Result<void>> NodeApi::lift_quarantine(types::ComponentDigest 
     telemetry::log_info("app", "a component is not quarantined any more",
                         {{"digest", types::to_string(digest)}, {"events_run_again", events}});
     co_return base::ok();
+}
+
+async::Task<base::Result<std::vector<http::DivergentEvent>>> NodeApi::divergent_events() {
+    std::vector<http::DivergentEvent> out;
+    if (deps_.exchange == nullptr) {
+        co_return out;
+    }
+    WAVS_CO_TRY(const auto all, deps_.exchange->submissions().divergences());
+    for (const auto& one : all) {
+        out.push_back(divergent_event(one));
+    }
+    co_return out;
 }
 
 async::Task<base::Result<std::optional<types::NamedChainConfig>>> NodeApi::find_chain(

@@ -4,6 +4,7 @@
 #include "chains.hpp"
 #include "guest_network.hpp"
 #include "peers_view.hpp"
+#include "wavs/aggregator/exchange.hpp"
 #include "wavs/async/supervisor.hpp"
 #include "wavs/config/config.hpp"
 #include "wavs/dispatcher/dispatcher.hpp"
@@ -32,6 +33,7 @@ struct NodeApiDeps {
     async::Executor blocking;
     /// Null when no peers are configured.
     p2p::Network* network;
+    aggregator::Exchange* exchange;
 };
 
 /// What the HTTP interface asks of the node. Holds no state of its own but figures to show.
@@ -57,6 +59,7 @@ public:
                                                   FailedEvent what) override;
     async::Task<base::Result<std::vector<http::StruckComponent>>> struck_components() override;
     async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest) override;
+    async::Task<base::Result<std::vector<http::DivergentEvent>>> divergent_events() override;
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override;
     async::Task<base::Result<std::optional<types::Service>>> find_service(

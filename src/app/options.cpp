@@ -132,6 +132,7 @@ std::optional<p2p::Options> p2p_options(const config::Config& config) {
 
 aggregator::ExchangeOptions exchange_options(const config::Config& config) {
     aggregator::ExchangeOptions options;
+    options.oldest = config.aggregator.burned_queue_ttl;
     const config::P2pCommon* common = std::get_if<config::P2pLocal>(&config.p2p);
     if (common == nullptr) {
         common = std::get_if<config::P2pRemote>(&config.p2p);

@@ -25,6 +25,7 @@ Reply get_events(Services& services, Call call);
 Reply get_failed_events(Services& services, Call call);
 Reply post_event_retry(Services& services, Call call);
 Reply post_event_skip(Services& services, Call call);
+Reply get_divergences(Services& services, Call call);
 Reply get_quarantine(Services& services, Call call);
 Reply delete_quarantine(Services& services, Call call);
 Reply post_service(Services& services, Call call);

@@ -28,6 +28,11 @@ Reply get_p2p_status(Services& services, Call /*call*/) {
     co_return reply(200, kJson, to_json(status));
 }
 
+Reply get_divergences(Services& services, Call /*call*/) {
+    WAVS_CO_TRY(const auto events, co_await services.node.divergent_events());
+    co_return reply(200, kJson, to_json(events));
+}
+
 Reply get_quarantine(Services& services, Call /*call*/) {
     WAVS_CO_TRY(const auto components, co_await services.node.struck_components());
     co_return reply(200, kJson, to_json(components));

@@ -232,6 +232,27 @@ std::string one_member(std::string_view name, std::string_view text) {
     return out;
 }
 
+void write_signed_result(Writer& json, const DivergentEvent::SignedResult& result) {
+    json.begin_object();
+    text_member(json, "digest", base::hex0x(result.digest.view()));
+    text_member(json, "ordering", base::hex0x(result.ordering.view()));
+    text_member(json, "payload", base::hex0x(result.payload));
+    text_member(json, "form", result.form);
+    text_member(json, "text", result.text);
+    json.key("signers");
+    json.begin_array();
+    for (const auto& signer : result.signers) {
+        json.begin_object();
+        text_member(json, "address", types::to_checksum_string(signer.address));
+        text_member(json, "delivered_by", signer.peer);
+        json.key("received_at_ns");
+        json.number(signer.received_at.nanos);
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+}
+
 }  // namespace
 
 std::string to_json(const HealthStatus& health) {
@@ -433,6 +454,42 @@ std::string to_json(const std::vector<EventInfo>& events) {
             json.key("time_ns");
             json.number(stage.time.nanos);
             text_member(json, "detail", stage.detail);
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+    return out;
+}
+
+std::string to_json(const std::vector<DivergentEvent>& events) {
+    std::string out;
+    Writer json(out);
+    json.begin_object();
+    json.key("divergences");
+    json.begin_array();
+    for (const DivergentEvent& event : events) {
+        json.begin_object();
+        text_member(json, "service_id", types::to_string(event.service));
+        text_member(json, "workflow_id", event.workflow.str());
+        text_member(json, "event_id", "0x" + types::to_string(event.event_id));
+        json.key("results");
+        json.begin_array();
+        for (const auto& result : event.results) {
+            write_signed_result(json, result);
+        }
+        json.end_array();
+        json.key("differences");
+        json.begin_array();
+        for (const auto& difference : event.differences) {
+            json.begin_object();
+            text_member(json, "place", difference.place);
+            json.key("other");
+            json.number(std::uint64_t{difference.other});
+            text_member(json, "left", difference.left);
+            text_member(json, "right", difference.right);
             json.end_object();
         }
         json.end_array();

@@ -17,6 +17,7 @@ std::string to_json(const SignerInfo& signer);
 std::string to_json(const TriggerStreams& streams);
 std::string to_json(const std::vector<ServiceState>& states);
 std::string to_json(const std::vector<EventInfo>& events);
+std::string to_json(const std::vector<DivergentEvent>& events);
 std::string to_json(const std::vector<StruckComponent>& components);
 /// {"hash":"..."} and {"digest":"..."}.
 std::string to_json(const types::ServiceDigest& saved);

@@ -427,6 +427,31 @@ TEST_F(EndpointsTest, struck_components_are_listed_and_let_off) {
     EXPECT_EQ(send(request("DELETE", "/node/quarantine/" + digest)).status, 404U);
 }
 
+TEST_F(EndpointsTest, divergences) {
+    expect_json("/node/divergences", R"({"divergences":[]})");
+    DivergentEvent event;
+    event.service = types::parse_service_id(kManagerId).value();
+    event.results.push_back({{}, {}, {1}, "bytes", "0x01", {{{}, "self", {5}}}});
+    event.results.push_back({{}, {}, {2}, "bytes", "0x02", {{{}, "12D3", {6}}}});
+    event.differences.push_back({"byte 0", 1, "0x01", "0x02"});
+    node_.divergent.push_back(event);
+    const std::string zero = "0x" + std::string(64, '0');
+    const std::string nobody = "0x" + std::string(40, '0');
+    const auto result = [&](const std::string& payload, const std::string& by,
+                            const std::string& at) {
+        return R"({"digest":")" + zero + R"(","ordering":"0x)" + std::string(24, '0') +
+               R"(","payload":")" + payload + R"(","form":"bytes","text":")" + payload +
+               R"(","signers":[{"address":")" + nobody + R"(","delivered_by":")" + by +
+               R"(","received_at_ns":)" + at + "}]}";
+    };
+    expect_json(
+        "/node/divergences",
+        R"({"divergences":[{"service_id":")" + std::string(kManagerId) +
+            R"(","workflow_id":"default","event_id":")" + nobody + R"(","results":[)" +
+            result("0x01", "self", "5") + "," + result("0x02", "12D3", "6") +
+            R"(],"differences":[{"place":"byte 0","other":1,"left":"0x01","right":"0x02"}]}]})");
+}
+
 TEST_F(EndpointsTest, latest_events) {
     EventInfo event;
     event.sequence = 7;

@@ -4,6 +4,7 @@
 #include "wavs/async/task.hpp"
 #include "wavs/base/bytes.hpp"
 #include "wavs/types/chain_config.hpp"
+#include "wavs/types/envelope.hpp"
 #include "wavs/types/ids.hpp"
 #include "wavs/types/manifest.hpp"
 #include "wavs/types/trigger_data.hpp"
@@ -227,6 +228,38 @@ struct StruckComponent {
     std::vector<types::ServiceId> services;
 };
 
+/// An event whose operators have not signed the same.
+struct DivergentEvent {
+    struct Signer {
+        types::EvmAddress address;
+        /// Who delivered it: "self", or a peer.
+        std::string peer;
+        types::Timestamp received_at;
+    };
+    struct SignedResult {
+        types::Bytes32 digest;
+        types::Ordering ordering;
+        base::Bytes payload;
+        /// How `text` shows the payload: "json", "text", "abi" or "bytes".
+        std::string form;
+        std::string text;
+        std::vector<Signer> signers;
+    };
+    struct Difference {
+        std::string place;
+        /// Of the first and of another result, by their places in `results`.
+        std::size_t other = 1;
+        std::string left;
+        std::string right;
+    };
+    types::ServiceId service;
+    types::WorkflowId workflow;
+    types::EventId event_id;
+    /// The one with most signers first.
+    std::vector<SignedResult> results;
+    std::vector<Difference> differences;
+};
+
 /// Everything the HTTP interface needs from the node; implemented by `app`. Methods are called from
 /// any executor, several at a time, and resume on their caller's. Reads may be cancelled while they
 /// wait (the client went away, or the request took too long); changes are cancelled only when the
@@ -269,6 +302,8 @@ public:
     /// Lets one off, and runs again what was refused because of it. NotFound when nothing is held
     /// against it.
     virtual async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest) = 0;
+    /// Newest first.
+    virtual async::Task<base::Result<std::vector<DivergentEvent>>> divergent_events() = 0;
     /// None when no such chain is configured.
     virtual async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) = 0;

@@ -43,6 +43,7 @@ public:
     std::vector<types::ServiceDigest> agreed;
     std::vector<types::ServiceId> accepted_ledgers;
     std::vector<StruckComponent> struck;
+    std::vector<DivergentEvent> divergent;
     std::vector<types::ComponentDigest> lifted;
     std::set<types::ComponentDigest> components;
     std::map<types::ChainKey, types::NamedChainConfig> chains;
@@ -140,6 +141,10 @@ public:
         WAVS_CO_TRY(co_await enter("lift_quarantine"));
         lifted.push_back(digest);
         co_return base::ok();
+    }
+    async::Task<base::Result<std::vector<DivergentEvent>>> divergent_events() override {
+        WAVS_CO_TRY(co_await enter("divergent_events"));
+        co_return divergent;
     }
     async::Task<base::Result<std::optional<types::NamedChainConfig>>> find_chain(
         types::ChainKey chain) override {
