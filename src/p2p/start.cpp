@@ -165,6 +165,8 @@ rt::PeerOptions translate(const Options& from) {
     to.catchup_timeout = at_least_one(from.catchup_timeout);
     to.max_pending_publishes = at_least_one(from.max_pending_publishes);
     to.max_catchups_per_service = at_least_one(from.max_catchups_per_service);
+    to.peer_messages_per_second = from.peer_messages_per_second;
+    to.peer_message_burst = from.peer_message_burst;
     to.agent = from.agent;
     return to;
 }

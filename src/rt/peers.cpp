@@ -52,6 +52,8 @@ struct Translated {
         to.catchup_timeout_ms = millis_of(from.catchup_timeout);
         to.max_pending_publishes = from.max_pending_publishes;
         to.max_catchups_per_service = from.max_catchups_per_service;
+        to.peer_messages_per_second = from.peer_messages_per_second;
+        to.peer_message_burst = from.peer_message_burst;
         to.bootstrap = bootstrap.data();
         to.bootstrap_len = bootstrap.size();
         to.listen = listen.data();

@@ -106,6 +106,8 @@ TEST_F(NetworkTest, starts_with_what_it_is_told) {
     EXPECT_EQ(seen->catchup_timeout, std::chrono::milliseconds(0xffffffffU));
     EXPECT_EQ(seen->max_pending_publishes, 0xffffffffU);
     EXPECT_EQ(seen->max_catchups_per_service, 1U);
+    EXPECT_EQ(seen->peer_messages_per_second, 1'000U);
+    EXPECT_EQ(seen->peer_message_burst, 5'000U);
     EXPECT_EQ(seen->agent, "wavs/test");
     EXPECT_EQ(fake_.identity()[0], 42);
 }

@@ -33,6 +33,9 @@ struct Options {
     std::uint64_t max_pending_publishes = 1000;
     /// Peers asked at a time.
     std::uint64_t max_catchups_per_service = 3;
+    /// Gossip that one peer delivers; what is above is turned away (docs/decisions.md D-88).
+    std::uint32_t peer_messages_per_second = 1'000;
+    std::uint32_t peer_message_burst = 5'000;
     /// Told to peers; empty: the library's name for itself.
     std::string agent;
 };

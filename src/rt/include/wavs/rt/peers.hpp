@@ -37,6 +37,9 @@ struct PeerOptions {
     std::chrono::milliseconds catchup_timeout{0};
     std::uint32_t max_pending_publishes = 0;
     std::uint32_t max_catchups_per_service = 0;
+    /// Gossip that one peer delivers; 0: the library's own bounds.
+    std::uint32_t peer_messages_per_second = 0;
+    std::uint32_t peer_message_burst = 0;
     std::string agent;
 };
 
