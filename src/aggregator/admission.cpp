@@ -2,7 +2,9 @@
 #include "wavs/aggregator/admission.hpp"
 
 #include "wavs/crypto/signature.hpp"
+#include "wavs/types/json.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace wavs::aggregator {
@@ -76,6 +78,26 @@ Admission admit(types::Submission submission, const types::ServiceId& about,
         return Refusal{Verdict::Reject, "bad_signature", signer.error().message()};
     }
     return Admitted{std::move(submission), digest, signer.value()};
+}
+
+base::Result<CatchupContent> read_catchup_answer(std::string_view json) {
+    WAVS_TRY(const auto document, types::json::Document::parse(json));
+    const auto list = document.root().find("submissions");
+    if (!list || !list->is_array()) {
+        return document.root().shape_error("expected a member `submissions` with a list");
+    }
+    CatchupContent out;
+    for (const auto& item : list->items()) {
+        auto read = types::read_submission(item);
+        if (read.has_value()) {
+            out.submissions.push_back(std::move(read.value()));
+        } else {
+            ++out.malformed;
+        }
+    }
+    // The newest come first in an answer of ours.
+    std::reverse(out.submissions.begin(), out.submissions.end());
+    return out;
 }
 
 }  // namespace wavs::aggregator

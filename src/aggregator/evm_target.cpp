@@ -129,6 +129,22 @@ async::Task<base::Result<std::optional<types::TxHash>>> EvmTarget::find_posted(
     co_return found ? std::optional<types::TxHash>(types::EvmTxHash{found->tx_hash}) : std::nullopt;
 }
 
+async::Task<base::Result<std::vector<std::string>>> EvmTarget::weights(
+    types::SubmitAction action, std::vector<types::EvmAddress> signers,
+    std::uint32_t reference_block) {
+    WAVS_CO_TRY(const auto evm, evm_action(action));
+    auto managers = chain_.service_managers();
+    WAVS_CO_TRY(const auto manager, co_await managers.get_service_manager(evm.address));
+    std::vector<std::string> out;
+    for (const auto& signer : signers) {
+        WAVS_CO_TRY(const auto weight,
+                    co_await managers.key_weight(manager, signer,
+                                                 chain_evm::BlockRef::at(reference_block)));
+        out.push_back(chain_evm::to_decimal(weight));
+    }
+    co_return out;
+}
+
 async::Task<base::Result<std::uint64_t>> EvmTarget::head() { co_return co_await chain_.head(); }
 
 async::Task<base::Result<std::uint64_t>> EvmTarget::block_at(types::Timestamp time) {

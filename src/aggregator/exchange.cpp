@@ -4,7 +4,6 @@
 #include "aggregator_parts.hpp"
 #include "divergence_text.hpp"
 #include "wavs/telemetry/log.hpp"
-#include "wavs/types/json.hpp"
 
 #include <algorithm>
 
@@ -25,6 +24,19 @@ std::string_view to_text(p2p::PublishReason reason) {
             break;
     }
     return "too many others wait";
+}
+
+// When the event happened, if it says so.
+std::optional<types::Timestamp> time_of(const types::TriggerData& data) {
+    constexpr std::uint64_t kNanos = 1'000'000'000;
+    if (const auto* tick = std::get_if<types::CronData>(&data)) {
+        return tick->trigger_time;
+    }
+    const auto* log = std::get_if<types::EvmEventData>(&data);
+    if (log != nullptr && log->block_timestamp && *log->block_timestamp < UINT64_MAX / kNanos) {
+        return types::Timestamp{*log->block_timestamp * kNanos};
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -236,29 +248,21 @@ async::Task<void> Exchange::look_at(p2p::Message message) {
 }
 
 async::Task<void> Exchange::look_at_answer(p2p::CatchupAnswer answer) {
-    auto document = types::json::Document::parse(base::as_text(answer.data));
-    const auto list = document.has_value() ? document.value().root().find("submissions")
-                                           : std::optional<types::json::Value>();
-    if (!list || !list->is_array()) {
+    auto content = read_catchup_answer(base::as_text(answer.data));
+    if (!content.has_value()) {
         count("malformed");
-        telemetry::log_warn("aggregator", "a peer's answer cannot be read",
-                            {{"peer", answer.peer}, {"bytes", answer.data.size()}});
+        telemetry::log_failure(telemetry::Level::Warn, "aggregator",
+                               "a peer's answer cannot be read", content.error(),
+                               {{"peer", answer.peer}, {"bytes", answer.data.size()}});
         co_return;
+    }
+    for (std::size_t i = 0; i < content.value().malformed; ++i) {
+        count("malformed");
     }
     const auto peer = "catchup:" + answer.peer;
     const auto about = revisions(answer.service);
-    // Oldest first, as the events came.
-    std::vector<types::json::Value> items;
-    for (const auto& item : list->items()) {
-        items.push_back(item);
-    }
-    for (auto item = items.rbegin(); item != items.rend(); ++item) {
-        auto read = types::read_submission(*item);
-        if (!read.has_value()) {
-            count("malformed");
-            continue;
-        }
-        auto admission = admit(std::move(read.value()), answer.service, about);
+    for (auto& submission : content.value().submissions) {
+        auto admission = admit(std::move(submission), answer.service, about);
         if (const auto* refusal = std::get_if<Refusal>(&admission)) {
             count(refusal->reason);
             continue;
@@ -302,6 +306,11 @@ async::Task<base::Result<Exchange::Outcome>> Exchange::consider(Admitted admitte
 async::Task<base::Result<Exchange::Outcome>> Exchange::consider_new(
     types::SubmissionRecord record) {
     const auto key = key_of(record);
+    const auto time = time_of(record.submission->trigger_action.data);
+    if (time && *time < earlier(record.received_at, options_.oldest)) {
+        count("too_old");
+        co_return Outcome::Known;
+    }
     WAVS_CO_TRY(const auto known, submissions_.find(key));
     if (known) {
         count("known");
@@ -454,7 +463,8 @@ async::Task<void> Exchange::check_own_weight(types::RegisteredServicePtr service
         "not count until it is registered there",
         types::to_checksum_string(service->signer), types::to_string(service->id),
         service->service.name, types::address_text(service->service.manager));
-    if (warnings_.insert_or_assign(service->id, text).second) {
+    const auto chain = types::chain_of(service->service.manager);
+    if (warnings_.insert_or_assign(service->id, std::pair(chain, text)).second) {
         telemetry::log_warn("aggregator", text);
     }
 }
@@ -477,11 +487,11 @@ void Exchange::compare(const types::SubmissionRecord& record) {
         {{"event", types::to_string(event)}, {"service", types::to_string(service)}});
 }
 
-std::vector<std::string> Exchange::warnings() const {
+std::vector<std::pair<types::ChainKey, std::string>> Exchange::warnings() const {
     const std::lock_guard lock(mutex_);
-    std::vector<std::string> out;
-    for (const auto& [service, text] : warnings_) {
-        out.push_back(text);
+    std::vector<std::pair<types::ChainKey, std::string>> out;
+    for (const auto& [service, warning] : warnings_) {
+        out.push_back(warning);
     }
     return out;
 }

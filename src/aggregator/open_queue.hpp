@@ -6,6 +6,13 @@
 
 namespace wavs::aggregator {
 
+/// An envelope with quorum.
+struct Aggregator::Chosen {
+    types::Envelope envelope;
+    std::vector<types::QueueSignature> signatures;
+    std::uint32_t reference_block = 0;
+};
+
 /// A queue that is not settled. One task drives it; others add to it.
 struct Aggregator::OpenQueue {
     struct Member {
@@ -37,6 +44,8 @@ struct Aggregator::OpenQueue {
     std::optional<std::uint64_t> from_block;
     /// When quorum was seen first, and the newest block then.
     std::optional<std::pair<base::SteadyTime, std::uint64_t>> reached;
+    /// What is to be posted when it is our turn.
+    std::optional<Chosen> in_line;
     /// Look again so soon; none: after the usual time.
     std::optional<base::Duration> look_again;
 
@@ -45,12 +54,6 @@ struct Aggregator::OpenQueue {
     /// Whose component hears how it ends and whose price counts: our own, if there is one.
     const Member& speaker() const;
     const types::RegisteredServicePtr& service() const { return speaker().work->input.service; }
-};
-
-struct Aggregator::Chosen {
-    types::Envelope envelope;
-    std::vector<types::QueueSignature> signatures;
-    std::uint32_t reference_block = 0;
 };
 
 }  // namespace wavs::aggregator

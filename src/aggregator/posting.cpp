@@ -5,6 +5,7 @@
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace wavs::aggregator {
 namespace {
@@ -142,7 +143,12 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& 
         co_await tell(queue, target.error().message());
         co_return Step::Again;
     }
-    WAVS_CO_TRY(auto chosen, co_await choose(queue, *target.value()));
+    // While others have their turn the chain need not be asked again.
+    auto chosen = std::exchange(queue.in_line, std::nullopt);
+    const bool has_waited = chosen.has_value();
+    if (!chosen) {
+        WAVS_CO_TRY(chosen, co_await choose(queue, *target.value()));
+    }
     if (!chosen) {
         // Settled by what the chain says, or not yet. Others may have had more luck.
         if (types::is_final(queue.record().state)) {
@@ -157,7 +163,15 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& 
         co_return Step::Done;
     }
     if (!ours) {
+        queue.in_line = std::move(chosen);
         co_return Step::Again;
+    }
+    if (has_waited) {
+        // Its reference block is old.
+        WAVS_CO_TRY(chosen, co_await choose(queue, *target.value()));
+        if (!chosen) {
+            co_return types::is_final(queue.record().state) ? Step::Done : Step::Again;
+        }
     }
     co_return co_await send(queue, std::move(target.value()), std::move(*chosen));
 }

@@ -174,19 +174,29 @@ async::Task<base::Result<types::EvmAddress>> ServiceManagerClient::look_up_manag
 }
 
 async::Task<base::Result<U256>> ServiceManagerClient::operator_weight(
-    types::EvmAddress manager, types::EvmAddress operator_address) {
+    types::EvmAddress manager, types::EvmAddress operator_address, BlockRef at) {
     auto call = encode_call(fn::kGetOperatorWeight, {AbiValue::address(operator_address)});
-    WAVS_CO_TRY(auto data, co_await read(manager, std::move(call)));
+    WAVS_CO_TRY(auto data, co_await read(manager, std::move(call), at));
     co_return decode_uint(data);
 }
 
 async::Task<base::Result<std::optional<types::EvmAddress>>>
 ServiceManagerClient::operator_for_signing_key(types::EvmAddress manager,
-                                               types::EvmAddress signing_key) {
+                                               types::EvmAddress signing_key, BlockRef at) {
     auto call = encode_call(fn::kGetLatestOperatorForSigningKey, {AbiValue::address(signing_key)});
-    WAVS_CO_TRY(auto data, co_await read(manager, std::move(call)));
+    WAVS_CO_TRY(auto data, co_await read(manager, std::move(call), at));
     WAVS_CO_TRY(auto found, decode_address(data));
     co_return found.is_zero() ? std::optional<types::EvmAddress>() : std::optional(found);
+}
+
+async::Task<base::Result<U256>> ServiceManagerClient::key_weight(types::EvmAddress manager,
+                                                                 types::EvmAddress signing_key,
+                                                                 BlockRef at) {
+    WAVS_CO_TRY(const auto registered, co_await operator_for_signing_key(manager, signing_key, at));
+    if (!registered) {
+        co_return U256();
+    }
+    co_return co_await operator_weight(manager, *registered, at);
 }
 
 async::Task<base::Result<types::SignerCounts>> ServiceManagerClient::counts(

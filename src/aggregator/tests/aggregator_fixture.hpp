@@ -113,6 +113,11 @@ public:
         std::uint64_t /*from_block*/) override {
         co_return std::optional<types::TxHash>();
     }
+    async::Task<base::Result<std::vector<std::string>>> weights(
+        types::SubmitAction /*action*/, std::vector<types::EvmAddress> signers,
+        std::uint32_t /*reference_block*/) override {
+        co_return std::vector<std::string>(signers.size(), "1");
+    }
     async::Task<base::Result<std::uint64_t>> head() override { co_return 0U; }
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp /*time*/) override {
         co_return 0U;

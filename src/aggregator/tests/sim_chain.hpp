@@ -163,6 +163,11 @@ public:
         co_return found != nullptr && found->block >= from_block ? std::optional(found->hash)
                                                                  : std::nullopt;
     }
+    async::Task<base::Result<std::vector<std::string>>> weights(
+        types::SubmitAction /*action*/, std::vector<types::EvmAddress> signers,
+        std::uint32_t /*reference_block*/) override {
+        co_return std::vector<std::string>(signers.size(), "1");
+    }
     async::Task<base::Result<std::uint64_t>> head() override { co_return chain_.head; }
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp /*time*/) override {
         co_return 1U;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace wavs::aggregator {
 
@@ -44,5 +45,15 @@ using Admission = std::variant<Admitted, Refusal>;
 Admission admit(std::string_view json, const types::ServiceId& about, const Revisions& revisions);
 Admission admit(types::Submission submission, const types::ServiceId& about,
                 const Revisions& revisions);
+
+/// What a peer answered to the question what was missed.
+struct CatchupContent {
+    /// Oldest first, as the events came.
+    std::vector<types::Submission> submissions;
+    /// How many could not be read.
+    std::size_t malformed = 0;
+};
+/// An error when it is no list at all.
+base::Result<CatchupContent> read_catchup_answer(std::string_view json);
 
 }  // namespace wavs::aggregator

@@ -22,6 +22,9 @@ public:
                                                             OnSigned on_signed) override;
     async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
         types::SubmitAction action, types::EventId event, std::uint64_t from_block) override;
+    async::Task<base::Result<std::vector<std::string>>> weights(
+        types::SubmitAction action, std::vector<types::EvmAddress> signers,
+        std::uint32_t reference_block) override;
     async::Task<base::Result<std::uint64_t>> head() override;
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp time) override;
     /// What keeps results from being posted and is the operator's to settle.

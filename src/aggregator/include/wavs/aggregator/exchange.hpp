@@ -26,6 +26,9 @@ struct ExchangeOptions {
     std::chrono::seconds waiting_ttl{600};
     std::size_t most_waiting = 64;
     std::chrono::seconds recheck{5};
+    /// Events that are older, by their own time, are not taken from peers: nobody remembers any
+    /// more whether they were posted.
+    std::chrono::seconds oldest{172'800};
     /// How often a peer is asked for what was missed all the same.
     std::chrono::seconds ask_again{60};
     /// Submissions looked at at the same time; further ones are not forwarded and come by catch-up.
@@ -81,8 +84,9 @@ public:
     Submissions& submissions() { return submissions_; }
     SignerRegistry& registry() { return deps_.registry; }
     const ActiveSigners& signers() const { return signers_; }
-    /// What keeps this node's signatures from counting, and is the operator's to settle.
-    std::vector<std::string> warnings() const;
+    /// What keeps this node's signatures from counting, and is the operator's to settle; with the
+    /// chain of the manager that says so.
+    std::vector<std::pair<types::ChainKey, std::string>> warnings() const;
 
 private:
     enum class Outcome { Taken, Known, Waits, NoRoom, Equivocates };
@@ -118,7 +122,7 @@ private:
     std::map<types::ServiceId, std::map<base::Bytes, types::SubmissionRecord>> waiting_;
     /// Keys of submissions that are looked at just now.
     std::set<base::Bytes> claimed_;
-    std::map<types::ServiceId, std::string> warnings_;
+    std::map<types::ServiceId, std::pair<types::ChainKey, std::string>> warnings_;
 };
 
 }  // namespace wavs::aggregator

@@ -87,6 +87,10 @@ public:
     /// `from_block`; none when there is none (yet). How far back it looks has a limit.
     virtual async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
         types::SubmitAction action, types::EventId event, std::uint64_t from_block) = 0;
+    /// What each signer weighs at a block, in decimal digits, in the order asked for.
+    virtual async::Task<base::Result<std::vector<std::string>>> weights(
+        types::SubmitAction action, std::vector<types::EvmAddress> signers,
+        std::uint32_t reference_block) = 0;
     /// Number of the newest block.
     virtual async::Task<base::Result<std::uint64_t>> head() = 0;
     /// The newest block that is not later; the oldest one that `find_posted` looks at when all

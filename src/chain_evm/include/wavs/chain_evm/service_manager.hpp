@@ -54,10 +54,14 @@ public:
     /// The manager of a handler; an error when it is zero or has no code.
     async::Task<base::Result<types::EvmAddress>> get_service_manager(types::EvmAddress handler);
     async::Task<base::Result<U256>> operator_weight(types::EvmAddress manager,
-                                                    types::EvmAddress operator_address);
+                                                    types::EvmAddress operator_address,
+                                                    BlockRef at = BlockRef::latest());
     /// None when the key is not registered.
     async::Task<base::Result<std::optional<types::EvmAddress>>> operator_for_signing_key(
-        types::EvmAddress manager, types::EvmAddress signing_key);
+        types::EvmAddress manager, types::EvmAddress signing_key, BlockRef at = BlockRef::latest());
+    /// Of the operator with this key; 0 when there is none.
+    async::Task<base::Result<U256>> key_weight(types::EvmAddress manager,
+                                               types::EvmAddress signing_key, BlockRef at);
     /// Whether signatures of this key count now. Unknown when the manager does not know keys, only
     /// signatures.
     async::Task<base::Result<types::SignerCounts>> counts(types::EvmAddress manager,
