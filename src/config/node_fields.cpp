@@ -170,8 +170,8 @@ void add_groups(Fields<C>& out) {
     };
     add("aggregator.burned_queue_ttl_secs", path(&C::aggregator, &A::burned_queue_ttl),
         "how long a posted result is remembered", check_not_zero_secs);
-    later("aggregator.submit_stagger", path(&C::aggregator, &A::submit_stagger),
-          "how long each operator waits for the one before it to post; 0 = no turns");
+    add("aggregator.submit_stagger", path(&C::aggregator, &A::submit_stagger),
+        "how long each operator waits for the one before it to post; 0 = no turns");
     add("http.protect_reads", path(&C::http, &H::protect_reads),
         "ask for the token on GET as well");
     add("http.dev_open_reads", path(&C::http, &H::dev_open_reads),
