@@ -51,7 +51,9 @@ async::Task<base::Result<std::unique_ptr<Anvil>>> Anvil::start(Tools tools, Anvi
     child_options.program = options.program;
     // Old states of a long chain: gigabytes, which a killed anvil would leave in the user's home.
     const auto states = options.log_file.parent_path() / "anvil-states";
-    child_options.args = {"--host",       "127.0.0.1",    "--port", fmt::format("{}", options.port),
+    child_options.args = {"--host",       "127.0.0.1",
+                          "--port",       fmt::format("{}", options.port),
+                          "--accounts",   fmt::format("{}", kAnvilAccounts),
                           "--cache-path", states.string()};
     child_options.args.insert(child_options.args.end(), options.args.begin(), options.args.end());
     child_options.on_stdout = [log, announced](std::string_view line) {

@@ -118,6 +118,7 @@ base::Result<DevnetOptions> devnet_options(const DevOptions& options, const Invo
     DevnetOptions out;
     out.folder = folder.path();
     out.log_level = options.log_level;
+    out.peers = options.operators > 1;
     WAVS_TRY(out.anvil_program, find_anvil(search, options.anvil));
     WAVS_TRY(out.wavs_program, find_wavs(search, options.wavs));
     return out;

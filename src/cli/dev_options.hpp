@@ -20,6 +20,8 @@ struct DevOptions {
     /// None: a folder of its own, gone with the devnet.
     std::optional<std::filesystem::path> folder;
     std::chrono::seconds block_time{1};
+    /// One node each.
+    unsigned operators = 1;
     std::optional<std::string> wavs;
     std::optional<std::string> anvil;
     std::string input = "hello";

@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kOperatorComponent = "echo";
 constexpr std::string_view kAggregatorComponent = "simple_aggregator";
 constexpr std::size_t kShownLogLines = 20;
+constexpr std::uint64_t kWeight = 10'000;
 
 std::string block_text(const char* what, std::uint64_t block) {
     return fmt::format("{} {}", what, block);
@@ -42,13 +43,12 @@ void DevSession::step_done(std::string_view text) {
 }
 
 void DevSession::show_log() {
-    if (!devnet_.has_node()) {
-        return;
-    }
-    const auto& log = devnet_.node().log();
-    terminal_.quote(fmt::format("the last lines of {}:", log.path().string()));
-    for (const auto& line : log.tail(kShownLogLines)) {
-        terminal_.quote(line);
+    for (unsigned i = 0; i < options_.operators && devnet_.has_node(i); ++i) {
+        const auto& log = devnet_.node(i).log();
+        terminal_.quote(fmt::format("the last lines of {}:", log.path().string()));
+        for (const auto& line : log.tail(kShownLogLines)) {
+            terminal_.quote(line);
+        }
     }
 }
 
@@ -61,11 +61,19 @@ async::Task<base::Result<void>> DevSession::bring_up() {
     step_done("chain evm:31337 on " + devnet_.anvil().http_url());
     WAVS_CO_TRY(contracts_, co_await devnet_.deploy_contracts());
     step_done("manager, handler and trigger contracts deployed");
-    WAVS_CO_TRY(co_await devnet_.start_node());
-    step_done("node on " + devnet_.node().url());
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        WAVS_CO_TRY(co_await devnet_.start_node(i));
+        step_done((several() ? fmt::format("node {} on ", i) : "node on ") + devnet_.node(i).url());
+    }
     WAVS_CO_TRY(co_await add_service());
-    WAVS_CO_TRY(co_await devnet_.wait_subscribed(contracts_.trigger));
-    step_done("node listens to the trigger contract");
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        WAVS_CO_TRY(co_await devnet_.wait_subscribed(contracts_.trigger, i));
+    }
+    step_done(several() ? "nodes listen to the trigger contract"
+                        : "node listens to the trigger contract");
+    if (several()) {
+        WAVS_CO_TRY(co_await join_peers());
+    }
     WAVS_CO_TRY(co_await devnet_.anvil().mine_every(options_.block_time));
     ready_ = true;
     terminal_.progress(
@@ -79,24 +87,59 @@ async::Task<base::Result<void>> DevSession::add_service() {
     demo.manager = contracts_.manager;
     demo.trigger = contracts_.trigger;
     demo.handler = contracts_.handler;
-    WAVS_CO_TRY(const auto run, embedded_component(kOperatorComponent));
-    auto run_bytes = base::to_bytes(run);
-    WAVS_CO_TRY(demo.operator_component, co_await devnet_.upload_component(std::move(run_bytes)));
-    WAVS_CO_TRY(const auto collect, embedded_component(kAggregatorComponent));
-    auto collect_bytes = base::to_bytes(collect);
-    WAVS_CO_TRY(demo.aggregator_component,
-                co_await devnet_.upload_component(std::move(collect_bytes)));
+    WAVS_CO_TRY(demo.operator_component, co_await upload(kOperatorComponent));
+    WAVS_CO_TRY(demo.aggregator_component, co_await upload(kAggregatorComponent));
     step_done(
         fmt::format("components {} and {} uploaded", kOperatorComponent, kAggregatorComponent));
     service_ = make_manifest(demo);
     WAVS_CO_TRY(co_await devnet_.publish(service_));
     step_done("manifest published, service URI set on the manager");
-    WAVS_CO_TRY(co_await devnet_.register_service(service_));
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        WAVS_CO_TRY(co_await devnet_.register_service(service_, i));
+    }
     step_done("service " + types::to_string(service_.id()).substr(0, 16) + "... registered");
-    WAVS_CO_TRY(const auto signer, co_await devnet_.register_operator(contracts_.manager));
-    step_done("operator registered, signs as " +
-              types::to_checksum_string(signer.address).substr(0, 10) + "...");
+    co_return co_await register_operators();
+}
+
+async::Task<base::Result<types::ComponentDigest>> DevSession::upload(std::string_view component) {
+    WAVS_CO_TRY(const auto bytes, embedded_component(component));
+    types::ComponentDigest digest;
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        auto copy = base::to_bytes(bytes);
+        WAVS_CO_TRY(digest, co_await devnet_.upload_component(std::move(copy), i));
+    }
+    co_return digest;
+}
+
+async::Task<base::Result<void>> DevSession::register_operators() {
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        WAVS_CO_TRY(const auto signer,
+                    co_await devnet_.register_operator(contracts_.manager, kWeight, i));
+        WAVS_CO_TRY(const auto sender, node_wallet_address(i));
+        who_.add(signer.address, sender);
+        step_done((several() ? fmt::format("operator {} registered, signs as ", i)
+                             : "operator registered, signs as ") +
+                  types::to_checksum_string(signer.address).substr(0, 10) + "...");
+    }
     co_return base::ok();
+}
+
+async::Task<base::Result<void>> DevSession::join_peers() {
+    const auto others = options_.operators - 1;
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        WAVS_CO_TRY(co_await devnet_.wait_peers(others, i, service_.id()));
+    }
+    step_done(fmt::format("each node has its {} peer{}", others, others == 1 ? "" : "s"));
+    terminal_.progress(fmt::format("quorum: {} of {} operators (two thirds, rounded up)",
+                                   quorum_of(options_.operators), options_.operators));
+    co_return base::ok();
+}
+
+async::Task<base::Result<Delivery>> DevSession::delivery(const HandledEvent& result,
+                                                         std::uint64_t from_block) {
+    WAVS_CO_TRY(const auto sent,
+                co_await devnet_.result_transactions(contracts_.handler, from_block));
+    co_return delivery_of(result, sent);
 }
 
 async::Task<base::Result<void>> DevSession::node_stages(Timeline& timeline) {
@@ -124,16 +167,21 @@ async::Task<base::Result<void>> DevSession::fire_once() {
     timeline.add({"result mined", mined_at, block_text("block", result.block_number)});
     timeline.add({"result read back", now(), readable(base::as_text(data))});
     static_cast<void>(co_await node_stages(timeline));
-    tell_result(timeline, event, result, base::as_text(data));
+    WAVS_CO_TRY(const auto sent, co_await delivery(result, event.block_number));
+    tell_result(timeline, event, result, sent, base::as_text(data));
     co_return base::ok();
 }
 
 void DevSession::tell_result(const Timeline& timeline, const FiredEvent& event,
-                             const HandledEvent& result, std::string_view bytes) {
+                             const HandledEvent& result, const Delivery& sent,
+                             std::string_view bytes) {
     if (!options_.json) {
         terminal_.headline("event " + types::to_string(result.event_id));
         terminal_.line(timeline.text());
         terminal_.line(fmt::format("result of trigger {}: {}", event.trigger_id, readable(bytes)));
+        if (several()) {
+            terminal_.line(who_.text(sent));
+        }
         terminal_.line("handler: " + types::to_checksum_string(contracts_.handler));
         return;
     }
@@ -153,6 +201,9 @@ void DevSession::tell_result(const Timeline& timeline, const FiredEvent& event,
     text("handler", types::to_string(contracts_.handler));
     text("tx_hash", types::to_string(result.tx_hash));
     text("result", base::hex0x(base::as_bytes(bytes)));
+    if (several()) {
+        who_.write_json(json, sent);
+    }
     json.key("timeline");
     json.raw(timeline.json());
     json.end_object();
@@ -173,7 +224,10 @@ void DevSession::tell_how_to_fire() {
         "\"data\":\"{}\"}}]}}'\n",
         readable(options_.input), devnet_.anvil().http_url(), types::to_string(devnet_.owner()),
         types::to_string(contracts_.trigger), base::hex0x(call)));
-    terminal_.line("the node's log: " + devnet_.node().log().path().string());
+    for (unsigned i = 0; i < options_.operators; ++i) {
+        terminal_.line((several() ? fmt::format("the log of node {}: ", i) : "the node's log: ") +
+                       devnet_.node(i).log().path().string());
+    }
     terminal_.line("results are shown as they come; Ctrl-C ends the devnet");
 }
 
@@ -189,6 +243,10 @@ async::Task<base::Result<void>> DevSession::stay_up() {
         for (const auto& result : results) {
             terminal_.line(fmt::format("block {}: result of trigger {}: {}", result.block_number,
                                        result.trigger_id, readable(base::as_text(result.data))));
+            if (several()) {
+                WAVS_CO_TRY(const auto sent, co_await delivery(result, result.block_number));
+                terminal_.line("  " + who_.text(sent));
+            }
             next_block = std::max(next_block, result.block_number + 1);
         }
         WAVS_CO_TRY(co_await tools_.timers.sleep_for(std::chrono::milliseconds(250)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "dev_operators.hpp"
 #include "dev_options.hpp"
 #include "wavs/cli/devnet.hpp"
 #include "wavs/cli/timeline.hpp"
@@ -29,11 +30,17 @@ public:
 
 private:
     void step_done(std::string_view text);
+    bool several() const { return options_.operators > 1; }
     async::Task<base::Result<void>> add_service();
+    async::Task<base::Result<types::ComponentDigest>> upload(std::string_view component);
+    async::Task<base::Result<void>> register_operators();
+    async::Task<base::Result<void>> join_peers();
+    async::Task<base::Result<Delivery>> delivery(const HandledEvent& result,
+                                                 std::uint64_t from_block);
     async::Task<base::Result<void>> node_stages(Timeline& timeline);
     void tell_how_to_fire();
     void tell_result(const Timeline& timeline, const FiredEvent& event, const HandledEvent& result,
-                     std::string_view bytes);
+                     const Delivery& sent, std::string_view bytes);
 
     DevOptions options_;
     Tools tools_;
@@ -43,6 +50,7 @@ private:
     base::SteadyTime step_began_;
     Contracts contracts_;
     types::Service service_;
+    OperatorNames who_;
     bool ready_ = false;
 };
 

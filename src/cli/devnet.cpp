@@ -7,6 +7,7 @@
 #include "wavs/hash/hash.hpp"
 
 #include <array>
+#include <charconv>
 
 namespace wavs::cli {
 namespace {
@@ -16,7 +17,12 @@ constexpr std::array<std::string_view, Devnet::kMaxNodes> kMnemonics = {
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about",
     "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong",
     "legal winner thank year wave sausage worth useful legal winner thank yellow",
-    "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"};
+    "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
+    "jelly better achieve collect unaware mountain thought cargo oxygen act hood bridge",
+    "ozone drill grab fiber curtain grace pudding thank cruise elder eight picnic",
+    "scheme spot photo card baby mountain device kick cradle pact join borrow",
+    "cat swing flag economy stadium alone churn speed unique patch report train",
+    "vessel ladder alter error federal sibling chat ability sun glass valve picture"};
 
 // 10,000 ether.
 constexpr chain_evm::Wei kWalletBalance =
@@ -47,6 +53,12 @@ base::Result<std::string_view> node_mnemonic(unsigned index) {
 std::string node_wallet(unsigned index) {
     const auto name = fmt::format("wavs devnet wallet {}", index);
     return base::hex0x(hash::keccak256(base::as_bytes(name)));
+}
+
+base::Result<types::EvmAddress> node_wallet_address(unsigned index) {
+    WAVS_TRY(const auto wallet, crypto::Keyring::from_credential(node_wallet(index)));
+    WAVS_TRY(const auto* payer, wallet.at(0));
+    return payer->address();
 }
 
 Devnet::Devnet(DevnetOptions options, Tools tools)
@@ -82,7 +94,8 @@ base::Result<types::EvmAddress> Devnet::operator_address(unsigned node) const {
 
 std::string Devnet::ended_process() const {
     for (unsigned i = 0; i < nodes_.size(); ++i) {
-        if (nodes_[i].process && !nodes_[i].process->running()) {
+        const auto& slot = nodes_[i];
+        if (slot.process && !slot.ended && !slot.process->running()) {
             return fmt::format("node {}", i);
         }
     }
@@ -99,6 +112,12 @@ NodeSetup Devnet::setup_of(unsigned index) const {
     setup.evm_credential = node_wallet(index);
     setup.log_level = options_.log_level;
     setup.extra_config = options_.node_config;
+    if (options_.peers) {
+        setup.peers = PeerSetup{nodes_[index].peer_port, {}};
+        if (index != 0) {
+            setup.peers->bootstrap_nodes = {nodes_[0].peer_address};
+        }
+    }
     return setup;
 }
 
@@ -139,10 +158,13 @@ async::Task<base::Result<void>> Devnet::start_node(unsigned index) {
     if (index >= kMaxNodes) {
         co_return no_such_node(index);
     }
-    const auto credential = node_wallet(index);
-    WAVS_CO_TRY(const auto wallet, crypto::Keyring::from_credential(credential));
-    WAVS_CO_TRY(const auto* payer, wallet.at(0));
-    WAVS_CO_TRY(co_await anvil().set_balance(payer->address(), kWalletBalance));
+    if (options_.peers && index != 0 && nodes_[0].peer_address.empty()) {
+        co_return base::Error(base::ErrorKind::Invalid, "devnet_peers",
+                              fmt::format("node {} has nobody to introduce it", index),
+                              "start node 0 before the others");
+    }
+    WAVS_CO_TRY(const auto payer, node_wallet_address(index));
+    WAVS_CO_TRY(co_await anvil().set_balance(payer, kWalletBalance));
 
     NodeProcessOptions options;
     options.program = options_.wavs_program;
@@ -154,8 +176,49 @@ async::Task<base::Result<void>> Devnet::start_node(unsigned index) {
     std::filesystem::create_directories(options.setup.folder, error);
     auto& slot = nodes_[index];
     WAVS_CO_TRY(slot.process, co_await NodeProcess::start(tools_, std::move(options)));
+    slot.ended = false;
     slot.port = slot.process->port();
+    if (options_.peers) {
+        co_return co_await learn_peer_address(index);
+    }
     co_return base::ok();
+}
+
+async::Task<base::Result<void>> Devnet::learn_peer_address(unsigned index) {
+    constexpr std::string_view kLoopback = "/ip4/127.0.0.1/tcp/";
+    auto& slot = nodes_[index];
+    Poller poller(tools_, options_.patience, fmt::format("peer address of node {}", index));
+    while (true) {
+        WAVS_CO_TRY(const auto status, co_await slot.process->client().peers());
+        for (const auto& address : status.listen_addresses) {
+            if (!status.peer_id || !address.starts_with(kLoopback)) {
+                continue;
+            }
+            const auto digits = std::string_view(address).substr(kLoopback.size());
+            std::from_chars(digits.data(), digits.data() + digits.size(), slot.peer_port);
+            slot.peer_address =
+                fmt::format("{}{}/p2p/{}", kLoopback, slot.peer_port, *status.peer_id);
+            co_return base::ok();
+        }
+        WAVS_CO_TRY(co_await poller.pause());
+    }
+}
+
+async::Task<base::Result<void>> Devnet::wait_peers(std::size_t count, unsigned index,
+                                                   std::optional<types::ServiceId> service) {
+    const auto topic =
+        service ? fmt::format("wavs/{}/topic/v1", types::to_string(*service)) : std::string();
+    Poller poller(tools_, options_.patience, fmt::format("{} peers of node {}", count, index));
+    while (true) {
+        WAVS_CO_TRY(const auto status, co_await node(index).client().peers());
+        const auto gossiping = status.topic_peers.find(topic);
+        const bool enough =
+            topic.empty() || (gossiping != status.topic_peers.end() && gossiping->second >= count);
+        if (enough && status.peer_ids.size() >= count) {
+            co_return base::ok();
+        }
+        WAVS_CO_TRY(co_await poller.pause());
+    }
 }
 
 async::Task<base::Result<types::ComponentDigest>> Devnet::upload_component(base::Bytes component,
@@ -191,6 +254,16 @@ async::Task<base::Result<SignerReply>> Devnet::register_operator(types::EvmAddre
     WAVS_CO_TRY(const auto reply, co_await node(index).client().signer(std::move(asked)));
     WAVS_CO_TRY(co_await register_key(manager, weight, index, reply.hd_index, reply.address));
     co_return reply;
+}
+
+async::Task<base::Result<std::vector<SignerReply>>> Devnet::register_operators(
+    types::EvmAddress manager, std::vector<std::uint64_t> weights) {
+    std::vector<SignerReply> out;
+    for (unsigned i = 0; i < weights.size(); ++i) {
+        WAVS_CO_TRY(const auto signer, co_await register_operator(manager, weights[i], i));
+        out.push_back(signer);
+    }
+    co_return std::move(out);
 }
 
 async::Task<base::Result<void>> Devnet::register_operator_key(types::EvmAddress manager,
@@ -232,11 +305,13 @@ async::Task<base::Result<void>> Devnet::wait_subscribed(types::EvmAddress trigge
 }
 
 async::Task<base::Result<void>> Devnet::kill_node(unsigned index) {
+    nodes_[index].ended = true;
     WAVS_CO_TRY(co_await node(index).kill());
     co_return base::ok();
 }
 
 async::Task<base::Result<void>> Devnet::stop_node(unsigned index) {
+    nodes_[index].ended = true;
     WAVS_CO_TRY(co_await node(index).stop());
     co_return base::ok();
 }

@@ -66,6 +66,29 @@ async::Task<base::Result<std::vector<HandledEvent>>> Devnet::handled(types::EvmA
     co_return out;
 }
 
+async::Task<base::Result<std::vector<ResultTransaction>>> Devnet::result_transactions(
+    types::EvmAddress handler, std::uint64_t from_block) {
+    auto rpc = anvil().rpc();
+    WAVS_CO_TRY(const auto head, co_await rpc.block_number());
+    std::vector<ResultTransaction> out;
+    for (auto number = from_block; number <= head; ++number) {
+        WAVS_CO_TRY(const auto block,
+                    co_await rpc.block_with_transactions(chain_evm::BlockRef::at(number)));
+        for (const auto& one :
+             block ? block->transactions : std::vector<chain_evm::TransactionInfo>()) {
+            if (one.to != handler ||
+                chain_evm::selector_of(one.input) != chain_evm::fn::kHandleSignedEnvelope) {
+                continue;
+            }
+            WAVS_CO_TRY(const auto call, chain_evm::decode_handle_signed_envelope(one.input));
+            WAVS_CO_TRY(const auto receipt, co_await rpc.receipt(one.hash));
+            out.push_back({call.envelope.event_id, one.hash, one.from, call.signatures.signers,
+                           number, !receipt || !receipt->success});
+        }
+    }
+    co_return std::move(out);
+}
+
 async::Task<base::Result<HandledEvent>> Devnet::wait_handled(types::EvmAddress handler,
                                                              FiredEvent event) {
     Poller poller(tools_, options_.patience,

@@ -55,7 +55,7 @@ base::Result<std::vector<T>> read_list(const json::Value& list, Read read) {
     std::vector<T> out;
     for (const auto& item : list.items()) {
         WAVS_TRY(auto value, read(item));
-        out.push_back(std::move(value));
+        out.emplace_back(std::move(value));
     }
     return out;
 }
@@ -181,6 +181,36 @@ std::string trigger_body(const SimulatedTrigger& trigger) {
     return out;
 }
 
+base::Result<std::map<std::string, std::uint64_t, std::less<>>> read_counts(
+    const std::optional<json::Value>& value) {
+    std::map<std::string, std::uint64_t, std::less<>> out;
+    if (!value || !value->is_object()) {
+        return out;
+    }
+    for (const auto& [name, count] : value->members()) {
+        WAVS_TRY(out[std::string(name.text())], json::read_u64(count));
+    }
+    return out;
+}
+
+base::Result<PeersReply> read_peers(std::string_view text) {
+    WAVS_TRY(const auto document, json::Document::parse(text));
+    const auto root = document.root();
+    WAVS_TRY(const auto fields,
+             json::Fields::of(root, {"enabled", "local_peer_id", "listen_addresses", "peer_ids"}));
+    PeersReply out;
+    WAVS_TRY(const auto enabled, fields.required("enabled"));
+    WAVS_TRY(out.enabled, json::read_bool(enabled));
+    WAVS_TRY(out.peer_id, json::read_optional_string(fields.optional("local_peer_id")));
+    WAVS_TRY(const auto addresses, fields.required("listen_addresses"));
+    WAVS_TRY(out.listen_addresses, read_list<std::string>(addresses, json::read_string));
+    WAVS_TRY(const auto peers, fields.required("peer_ids"));
+    WAVS_TRY(out.peer_ids, read_list<std::string>(peers, json::read_string));
+    WAVS_TRY(out.topic_peers, read_counts(root.find("topic_peer_counts")));
+    WAVS_TRY(out.counters, read_counts(root.find("counters")));
+    return out;
+}
+
 }  // namespace
 
 base::Result<std::vector<StruckComponent>> read_struck_components(std::string_view text) {
@@ -272,6 +302,12 @@ async::Task<base::Result<std::string>> NodeClient::config() {
 async::Task<base::Result<std::string>> NodeClient::health() {
     Call call{.target = "/health"};
     co_return co_await expect_success(std::move(call));
+}
+
+async::Task<base::Result<PeersReply>> NodeClient::peers() {
+    Call call{.target = "/p2p/status"};
+    WAVS_CO_TRY(const auto body, co_await expect_success(std::move(call)));
+    co_return read_peers(body);
 }
 
 async::Task<base::Result<ServicesReply>> NodeClient::services() {

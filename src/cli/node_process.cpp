@@ -62,6 +62,17 @@ base::Error node_failed(const LineLog& log, std::string_view what) {
             "its log: " + log.path().string()};
 }
 
+// Nodes of one machine find each other at once, or a devnet would take a minute to come up.
+std::string peers_table(const std::optional<PeerSetup>& peers) {
+    return peers ? fmt::format(
+                       "\n[wavs.p2p.remote]\n"
+                       "listen_port = {}\n"
+                       "bootstrap_nodes = {}\n"
+                       "kademlia_discovery_interval_secs = 1\n",
+                       peers->listen_port, toml_list(peers->bootstrap_nodes))
+                 : std::string();
+}
+
 }  // namespace
 
 std::string render_config(const NodeSetup& setup) {
@@ -82,10 +93,11 @@ std::string render_config(const NodeSetup& setup) {
         "\n[wavs.chains.evm.31337]\n"
         "http_endpoint = {}\n"
         "ws_endpoints = [{}]\n"
-        "\n{}",
+        "{}\n{}",
         setup.port, toml_string((setup.folder / "data").string()), toml_list(setup.log_level),
         toml_string(setup.signing_mnemonic), toml_string(setup.evm_credential),
-        toml_string(setup.chain_http_url), toml_string(setup.chain_ws_url), setup.extra_config);
+        toml_string(setup.chain_http_url), toml_string(setup.chain_ws_url),
+        peers_table(setup.peers), setup.extra_config);
 }
 
 NodeProcess::NodeProcess(Tools tools, std::shared_ptr<LineLog> log,

@@ -93,6 +93,12 @@ TEST(Commands, wrong_values_end_before_anything_starts) {
         EXPECT_EQ(wrong.status, kExitUsage) << text;
         EXPECT_THAT(wrong.err, HasSubstr("--block-time")) << text;
     }
+    for (const char* text : {"0", "-1", "x", "11", "1.5", ""}) {
+        const ProgramRun wrong({"dev", "--operators", text});
+        EXPECT_EQ(wrong.status, kExitUsage) << text;
+        EXPECT_THAT(wrong.err, HasSubstr("--operators")) << text;
+        EXPECT_THAT(wrong.err, HasSubstr("from 1 to 10")) << text;
+    }
 }
 
 TEST(Commands, a_quarantine_is_lifted_by_one_digest) {

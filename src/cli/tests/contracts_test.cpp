@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/cli/contracts.hpp"
+
+#include "../dev_operators.hpp"
+#include "dev_operators.hpp"
 #include "wavs/base/hex.hpp"
 #include "wavs/cli/anvil.hpp"
 #include "wavs/cli/demo_service.hpp"
@@ -111,6 +114,44 @@ TEST(Embedded, a_component_that_is_not_there_says_how_to_get_it) {
     for (const auto& component : embedded_components()) {
         EXPECT_EQ(base::hex(component.bytes.first(4)), "0061736d") << component.name;
     }
+}
+
+TEST(Operators, two_thirds_are_rounded_up) {
+    const unsigned wanted[] = {1, 2, 2, 3, 4, 4, 5, 6, 6, 7};
+    for (unsigned i = 0; i < Devnet::kMaxNodes; ++i) {
+        EXPECT_EQ(quorum_of(i + 1), wanted[i]) << i + 1;
+    }
+}
+
+TEST(Operators, who_signed_and_who_posted_is_told_by_their_numbers) {
+    const auto address = [](char digit) {
+        return types::parse_evm_address("0x" + std::string(40, digit)).value();
+    };
+    OperatorNames who;
+    who.add(address('1'), address('a'));
+    who.add(address('2'), address('b'));
+    who.add(address('3'), address('c'));
+    HandledEvent result;
+    result.event_id = types::EventId::from(address('e').view());
+    result.tx_hash = topic_for("taken");
+    std::vector<ResultTransaction> sent(3);
+    sent[0] = {result.event_id, topic_for("late"), address('a'), {address('1')}, 5, true};
+    sent[1] = {result.event_id,
+               result.tx_hash,
+               address('b'),
+               {address('3'), address('9'), address('1')},
+               4,
+               false};
+    EXPECT_EQ(who.text(delivery_of(result, sent)),
+              "signed by operators 0, 2 and a stranger, posted by operator 1, 2 transactions, 1 of "
+              "them reverted");
+    std::string json;
+    types::json::Writer writer(json);
+    writer.begin_object();
+    who.write_json(writer, delivery_of(result, sent));
+    writer.end_object();
+    EXPECT_EQ(json, R"({"operators":3,"quorum":2,"signed_by":[0,2,null],"posted_by":1,)"
+                    R"("transactions":2,"reverted":1})");
 }
 
 TEST(NodeKeys, every_node_has_its_own) {

@@ -225,6 +225,49 @@ TEST(NodeConfig, is_what_the_node_reads) {
     EXPECT_NE(loaded.config.chains.find(types::ChainKey::parse("evm:31337").value()), nullptr);
 }
 
+TEST(NodeConfig, has_a_port_for_peers_only_when_it_has_peers) {
+    const auto load = [](const NodeSetup& setup) {
+        config::Inputs inputs;
+        inputs.argv = {"--home", "/h"};
+        inputs.read_file = [text = render_config(setup)](const std::filesystem::path& path) {
+            return base::Result<std::optional<std::string>>(
+                path == "/h/wavs.toml" ? std::optional(text) : std::nullopt);
+        };
+        return config::load_node(std::move(inputs));
+    };
+    NodeSetup setup;
+    setup.folder = "/tmp/a";
+    setup.chain_http_url = "http://127.0.0.1:1";
+    setup.chain_ws_url = "ws://127.0.0.1:1";
+    setup.signing_mnemonic = "test test test test test test test test test test test junk";
+    setup.evm_credential = "0x" + std::string(64, '1');
+    EXPECT_FALSE(std::holds_alternative<config::P2pRemote>(load(setup).config.p2p));
+
+    setup.peers = PeerSetup{4001, {"/ip4/127.0.0.1/tcp/4000"}};
+    const auto loaded = load(setup);
+    EXPECT_THAT(loaded.errors, ElementsAre());
+    EXPECT_THAT(loaded.warnings, ElementsAre());
+    const auto& remote = std::get<config::P2pRemote>(loaded.config.p2p);
+    EXPECT_EQ(remote.listen_port, 4001);
+    EXPECT_THAT(remote.bootstrap_nodes, ElementsAre("/ip4/127.0.0.1/tcp/4000"));
+}
+
+TEST_F(NodeClientTest, the_peers_of_a_node_and_what_they_gossip_about) {
+    answer(200,
+           R"({"enabled":true,"local_peer_id":"me","listen_addresses":["/ip4/127.0.0.1/tcp/1"],)"
+           R"("external_addresses":[],"connected_peers":1,"peer_ids":["you"],)"
+           R"("topic_peer_counts":{"wavs/a/topic/v1":1},"counters":{"received":2}})");
+    const auto peers = run(client_.peers()).value();
+    EXPECT_TRUE(peers.enabled);
+    EXPECT_EQ(peers.peer_id, "me");
+    EXPECT_THAT(peers.listen_addresses, ElementsAre("/ip4/127.0.0.1/tcp/1"));
+    EXPECT_THAT(peers.peer_ids, ElementsAre("you"));
+    EXPECT_EQ(peers.topic_peers.at("wavs/a/topic/v1"), 1U);
+    EXPECT_EQ(peers.counters.at("received"), 2U);
+    answer(200, R"({"enabled":false,"local_peer_id":null,"listen_addresses":[],"peer_ids":[]})");
+    EXPECT_FALSE(run(client_.peers()).value().enabled);
+}
+
 TEST(TimelineText, is_ordered_and_gives_both_durations) {
     Timeline timeline;
     timeline.add({"b", {2'500'000'000}, ""});

@@ -19,7 +19,8 @@ namespace wavs::cli {
 /// The accounts of anvil's well-known mnemonic, all unlocked and funded.
 inline constexpr std::string_view kAnvilMnemonic =
     "test test test test test test test test test test test junk";
-inline constexpr std::uint32_t kAnvilAccounts = 10;
+/// The owner of a devnet and ten operators.
+inline constexpr std::uint32_t kAnvilAccounts = 11;
 base::Result<types::EvmAddress> anvil_account(std::uint32_t index);
 
 struct AnvilOptions {

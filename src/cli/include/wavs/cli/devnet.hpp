@@ -26,6 +26,9 @@ struct DevnetOptions {
     std::vector<std::string> anvil_args;
     std::vector<std::string> node_args;
     std::vector<std::pair<std::string, std::string>> node_env;
+    /// Node 0 introduces the others to each other, so it is started first. Without it no node has
+    /// a port for peers.
+    bool peers = false;
     /// Further tables for each `wavs.toml`.
     std::string node_config;
     std::vector<std::string> log_level{"info"};
@@ -59,13 +62,23 @@ struct HandledEvent {
     base::WallTime sent_at;
 };
 
+/// A transaction with a result, in a block.
+struct ResultTransaction {
+    types::EventId event_id;
+    types::Bytes32 tx_hash;
+    types::EvmAddress sender;
+    std::vector<types::EvmAddress> signers;
+    std::uint64_t block_number = 0;
+    bool reverted = false;
+};
+
 /// A whole local network: an EVM chain, nodes, contracts, a service. The steps are methods, to be
 /// called in the order in which they stand here; tests leave out or repeat what they like. Chain:
 /// "evm:31337". Account 0 of anvil deploys and owns, account 1 + n is operator n. All processes end
 /// when it is destroyed, or with the thread that started them. Use from the strand of its tools.
 class Devnet {
 public:
-    static constexpr unsigned kMaxNodes = 5;
+    static constexpr unsigned kMaxNodes = 10;
 
     Devnet(DevnetOptions options, Tools tools);
     ~Devnet();
@@ -91,10 +104,18 @@ public:
     async::Task<base::Result<SignerReply>> register_operator(types::EvmAddress manager,
                                                              std::uint64_t weight = 10'000,
                                                              unsigned node = 0);
-    /// As above with a key of ours, for a devnet without a node.
+    /// As above for nodes 0 to weights.size() - 1.
+    async::Task<base::Result<std::vector<SignerReply>>> register_operators(
+        types::EvmAddress manager, std::vector<std::uint64_t> weights);
+    /// As `register_operator` with a key of ours, for a devnet without a node.
     async::Task<base::Result<void>> register_operator_key(types::EvmAddress manager,
                                                           std::uint64_t weight, unsigned node,
                                                           std::uint32_t hd_index);
+    /// Until the node is connected to that many peers and, with a service, as many of them gossip
+    /// about it.
+    async::Task<base::Result<void>> wait_peers(
+        std::size_t count, unsigned node = 0,
+        std::optional<types::ServiceId> service = std::nullopt);
     /// Until the node's stream has the trigger contract and its event among its filters.
     async::Task<base::Result<void>> wait_subscribed(types::EvmAddress trigger, unsigned node = 0);
 
@@ -109,6 +130,9 @@ public:
     /// Results so far, oldest first.
     async::Task<base::Result<std::vector<HandledEvent>>> handled(types::EvmAddress handler,
                                                                  std::uint64_t from_block = 0);
+    /// Every transaction with a result that was sent to the handler, also those that reverted.
+    async::Task<base::Result<std::vector<ResultTransaction>>> result_transactions(
+        types::EvmAddress handler, std::uint64_t from_block = 0);
     /// `getData(trigger id)` of the handler.
     async::Task<base::Result<base::Bytes>> read_result(types::EvmAddress handler,
                                                        std::uint64_t trigger_id);
@@ -127,7 +151,7 @@ public:
     void set_node_env(std::vector<std::pair<std::string, std::string>> env) {
         options_.node_env = std::move(env);
     }
-    /// On the same data and the same port.
+    /// On the same data and the same ports.
     async::Task<base::Result<void>> restart_node(unsigned index = 0);
     /// SIGTERM and a new start on the same port, with what anvil keeps: everything in blocks when
     /// its arguments have `--state` with a file, and nothing of its pool. It mines at once again.
@@ -143,14 +167,20 @@ public:
     types::EvmAddress owner() const { return owner_; }
     base::Result<types::EvmAddress> operator_address(unsigned node) const;
     static const types::ChainKey& chain();
-    /// The name of a process that ended by itself; empty while all run.
+    /// The name of a process that ended by itself; empty while none has.
     std::string ended_process() const;
 
 private:
     struct Slot {
         std::unique_ptr<NodeProcess> process;
         std::uint16_t port = 0;
+        std::uint16_t peer_port = 0;
+        /// With its peer id, for those who dial it.
+        std::string peer_address;
+        /// By `kill_node` or `stop_node`.
+        bool ended = false;
     };
+    async::Task<base::Result<void>> learn_peer_address(unsigned index);
     async::Task<base::Result<types::EvmAddress>> deploy(base::Bytes code);
     async::Task<base::Result<void>> register_key(types::EvmAddress manager, std::uint64_t weight,
                                                  unsigned node, std::uint32_t hd_index,
@@ -169,5 +199,6 @@ private:
 base::Result<std::string_view> node_mnemonic(unsigned index);
 /// "0x" and a private key: the wallet a node of a devnet pays with.
 std::string node_wallet(unsigned index);
+base::Result<types::EvmAddress> node_wallet_address(unsigned index);
 
 }  // namespace wavs::cli

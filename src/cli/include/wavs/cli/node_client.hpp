@@ -45,6 +45,18 @@ struct StruckComponent {
 /// Of the text that `NodeClient::quarantine` brings.
 base::Result<std::vector<StruckComponent>> read_struck_components(std::string_view text);
 
+/// What a node knows of its peers.
+struct PeersReply {
+    bool enabled = false;
+    /// None without a network.
+    std::optional<std::string> peer_id;
+    std::vector<std::string> listen_addresses;
+    std::vector<std::string> peer_ids;
+    /// By topic: peers that have subscribed to it.
+    std::map<std::string, std::uint64_t, std::less<>> topic_peers;
+    std::map<std::string, std::uint64_t, std::less<>> counters;
+};
+
 /// What one chain's stream is subscribed to.
 struct StreamReply {
     std::optional<std::string> endpoint;
@@ -87,6 +99,8 @@ public:
     async::Task<base::Result<std::string>> info();
     async::Task<base::Result<std::string>> config();
     async::Task<base::Result<std::string>> health();
+    /// `GET /p2p/status`.
+    async::Task<base::Result<PeersReply>> peers();
 
     async::Task<base::Result<ServicesReply>> services();
     /// None when the node does not have it.

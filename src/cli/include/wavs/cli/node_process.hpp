@@ -11,12 +11,20 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace wavs::cli {
+
+/// A node among peers.
+struct PeerSetup {
+    /// 0: any free one.
+    std::uint16_t listen_port = 0;
+    std::vector<std::string> bootstrap_nodes;
+};
 
 /// What a node of a devnet is told in its `wavs.toml`.
 struct NodeSetup {
@@ -30,6 +38,8 @@ struct NodeSetup {
     /// "0x" and a private key.
     std::string evm_credential;
     std::vector<std::string> log_level{"info"};
+    /// None: no port for peers is opened.
+    std::optional<PeerSetup> peers;
     /// Further tables, such as "[wavs.aggregator]".
     std::string extra_config;
 };
