@@ -380,6 +380,11 @@ async::Task<base::Result<void>> NodeClient::agree_to_permissions(types::ServiceD
     co_return base::ok();
 }
 
+async::Task<base::Result<std::string>> NodeClient::divergences() {
+    Call call{.target = "/node/divergences"};
+    co_return co_await expect_success(std::move(call));
+}
+
 async::Task<base::Result<std::string>> NodeClient::quarantine() {
     Call call{.target = "/node/quarantine"};
     co_return co_await expect_success(std::move(call));

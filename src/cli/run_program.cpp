@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "determinism_command.hpp"
 #include "dev_options.hpp"
+#include "divergences_command.hpp"
 #include "ledger_command.hpp"
 #include "node_line.hpp"
 #include "permissions_command.hpp"
@@ -59,6 +60,12 @@ std::span<const Command> commands() {
                 determinism_flags(),
                 {},
                 run_determinism},
+        Command{"divergences",
+                "the events whose operators have not signed the same, and where they differ",
+                "",
+                {},
+                node_common_flags(),
+                run_divergences},
         Command{"quarantine list",
                 "the components that have ended the node",
                 "",

@@ -114,6 +114,8 @@ public:
     async::Task<base::Result<void>> agree_to_permissions(types::ServiceDigest digest);
     async::Task<base::Result<void>> accept_empty_ledger(types::ServiceId service);
 
+    /// The node's answer as it is.
+    async::Task<base::Result<std::string>> divergences();
     async::Task<base::Result<std::string>> quarantine();
     async::Task<base::Result<void>> lift_quarantine(types::ComponentDigest digest);
 
