@@ -219,8 +219,16 @@ async::Task<base::Result<std::vector<types::QueueSignature>>> Aggregator::counte
         co_return std::move(all);
     }
     std::vector<types::QueueSignature> out;
+    auto& registry = deps_.exchange->registry();
     for (const auto& one : all) {
-        auto counts = co_await deps_.exchange->registry().counts(*service, one.signer);
+        auto counts = co_await registry.counts(*service, one.signer);
+        if (counts.has_value() && counts.value() == types::SignerCounts::No &&
+            one.signer == service->signer) {
+            // Registered a moment ago, perhaps. Without our signature we would think us last to
+            // post, and so would each of the others.
+            registry.forget(service->service.manager, one.signer);
+            counts = co_await registry.counts(*service, one.signer);
+        }
         if (!counts.has_value()) {
             if (counts.error().kind() == base::ErrorKind::Cancelled) {
                 co_return std::move(counts).error();
