@@ -40,10 +40,10 @@ async::Task<bool> Scenario::stop() {
 
 std::string Scenario::node_log() const {
     std::string out;
-    if (devnet_ && devnet_->has_node()) {
-        out = "\n--- end of the node's log\n";
-        for (const auto& line : devnet_->node().log().tail(40)) {
-            out += line + "\n";
+    for (unsigned i = 0; devnet_ && i < cli::Devnet::kMaxNodes; ++i) {
+        if (devnet_->has_node(i)) {
+            out += fmt::format("\n--- end of the log of node {}\n{}\n", i,
+                               fmt::join(devnet_->node(i).log().tail(40), "\n"));
         }
     }
     return out;
@@ -57,10 +57,11 @@ void Scenario::start(Options options) {
     devnet.node_config = std::move(options.node_config);
     devnet.node_env = std::move(options.node_env);
     devnet.anvil_args = std::move(options.anvil_args);
+    devnet.peers = options.peers;
     devnet.patience = std::chrono::seconds(60);
     devnet_ = std::make_unique<cli::Devnet>(std::move(devnet), tools_);
     must(devnet_->start_chain());
-    contracts_ = must(devnet_->deploy_contracts());
+    contracts_ = must(devnet_->deploy_contracts(options.quorum));
     must(devnet_->start_node());
 }
 
@@ -143,8 +144,9 @@ std::string Scenario::trigger_by_hand(const types::Service& service, std::string
     return answer.has_value() ? std::string() : answer.error().message();
 }
 
-double Scenario::metric(std::string_view name) {
-    std::istringstream page(must(client().expect_success({.target = "/metrics"})));
+double Scenario::metric(std::string_view name, unsigned node) {
+    std::istringstream page(
+        must(devnet_->node(node).client().expect_success({.target = "/metrics"})));
     double sum = 0;
     for (std::string line; std::getline(page, line);) {
         const auto end = line.find_first_of("{ ");

@@ -28,9 +28,12 @@ protected:
         std::string node_config;
         std::vector<std::pair<std::string, std::string>> node_env;
         std::vector<std::string> anvil_args;
+        bool peers = false;
+        cli::QuorumRule quorum;
     };
     /// Chain, contracts and node 0; each step asserted.
-    void start(Options options = {});
+    void start(Options options);
+    void start() { start({}); }
 
     template <typename T>
     T run(async::Task<T> task) {
@@ -73,7 +76,7 @@ protected:
     std::string trigger_by_hand(const types::Service& service, std::string_view input,
                                 std::string_view workflow = "default");
     /// A metric's value summed over its labels; 0 when it is not there.
-    double metric(std::string_view name);
+    double metric(std::string_view name, unsigned node = 0);
     /// Looks until `done`, with pauses, and fails the test when it takes too long.
     void wait_until(std::string what, const std::function<bool()>& done);
     std::size_t handled_count(const types::EvmAddress& handler);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "scenario.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace wavs::e2e {
+
+/// Several operators of one echoing service, each with a node of its own among its peers, on a
+/// chain with a block each second. Node n is operator n.
+class Operators : public Scenario {
+protected:
+    struct Setup {
+        unsigned nodes = 3;
+        /// Of the operators; more of them than nodes are some whose node never starts.
+        std::vector<std::uint64_t> weights{10'000, 10'000, 10'000};
+        cli::QuorumRule quorum;
+    };
+    /// Until each node has the service, its triggers, and all others as peers.
+    void begin(const Setup& setup);
+    /// One more node that has the service, of nobody the manager knows.
+    void add_stranger(unsigned node);
+    /// `contracts_` with a handler in front of which nobody checks anything, repeats included.
+    void take_careless_handler();
+
+    cli::FiredEvent fire(std::string_view input);
+    void kill(unsigned node) { must(devnet_->kill_node(node)); }
+    /// Until it is among its peers again.
+    void restart(unsigned node, std::size_t peers);
+    /// Until that node knows of so many events that they are on chain, by itself or by others,
+    /// since its start. From then on it posts nothing for them.
+    void wait_settled(unsigned node, std::size_t events);
+    /// Whether the node's log tells of it.
+    bool logged(unsigned node, std::string_view text) const;
+    /// Transactions with results, all of them taken, no two for one event.
+    std::vector<cli::ResultTransaction> expect_one_transaction_each(std::size_t events);
+
+    types::Service service_;
+    std::vector<cli::SignerReply> signers_;
+
+private:
+    void give_service(unsigned node);
+    bool careless_ = false;
+};
+
+}  // namespace wavs::e2e
