@@ -132,7 +132,7 @@ TEST(Operators, who_signed_and_who_posted_is_told_by_their_numbers) {
     who.add(address('2'), address('b'));
     who.add(address('3'), address('c'));
     HandledEvent result;
-    result.event_id = types::EventId::from(address('e').view());
+    result.event_id = types::EventId(address('e').array());
     result.tx_hash = topic_for("taken");
     std::vector<ResultTransaction> sent(3);
     sent[0] = {result.event_id, topic_for("late"), address('a'), {address('1')}, 5, true};
