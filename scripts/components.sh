@@ -20,6 +20,7 @@ components=(
     "permissions operator permissions/permissions.cpp"
     "simple_aggregator aggregator simple_aggregator/simple_aggregator.cpp"
     "embedded_aggregator aggregator embedded_aggregator/embedded_aggregator.cpp"
+    "selecting_aggregator selecting selecting_aggregator/selecting_aggregator.cpp"
     "probe operator tests/probe/probe.cpp"
     "net operator tests/net/net.cpp"
     "hostile operator tests/hostile/hostile.cpp"
@@ -41,7 +42,7 @@ helper() {
     fi
 }
 
-# One set of bindings per world; both call the world `wavs`, so that the SDK fits either.
+# One set of bindings per world; all call the world `wavs`, so that the SDK fits each.
 bindings() {
     local world=$1 spec=$2 dir=$out/$1
     helper bindings --wit "$root/wit" --world "$spec" --name wavs --out "$dir"
@@ -60,6 +61,7 @@ build_all() {
     mkdir -p "$out"
     bindings operator wavs:operator/wavs-world@2.6.0
     bindings aggregator wavs:aggregator/aggregator-world@2.6.0
+    bindings selecting wavs:quorum/aggregator-world@0.1.0
     local names=()
     for entry in "${components[@]}"; do
         read -r name world source <<<"$entry"
