@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 // Checked by the C++ side at start; changes with every incompatible change of this header.
-#define WAVS_RT_ABI_VERSION 2
+#define WAVS_RT_ABI_VERSION 3
 
 // `wavs_rt_run_request.flags`: TCP and UDP towards public addresses.
 #define WAVS_RT_RUN_RAW_SOCKETS 1
@@ -25,6 +25,9 @@
 // `wavs_rt_load_request.flags`: keep the component in memory until it is evicted by name; it does
 // not count towards `component_cache`.
 #define WAVS_RT_LOAD_PIN 1
+
+// `wavs_rt_load_result.flags`: the component has the optional export `wavs:quorum/select`.
+#define WAVS_RT_LOADED_SELECTS 1
 
 // `wavs_p2p_options.flags`: listen on IPv6 as well, where the machine has it.
 #define WAVS_P2P_LISTEN_IP6 1
@@ -102,6 +105,9 @@ enum wavs_rt_export
     WAVS_RT_EXPORT_HANDLE_TIMER_CALLBACK = 2,
     // aggregator: aggregator-input, result<any-tx-hash, string> -> nothing
     WAVS_RT_EXPORT_HANDLE_SUBMIT_CALLBACK = 3,
+    // aggregator, where the component has it (`WAVS_RT_LOADED_SELECTS`):
+    // list<u8>, submit-action, list<quorum-entry> -> list<u32>
+    WAVS_RT_EXPORT_SELECT = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -494,6 +500,8 @@ typedef struct wavs_rt_load_result {
     uint32_t status;
     // `wavs_rt_load_source`, valid when status is Ok
     uint32_t source;
+    // `WAVS_RT_LOADED_*`
+    uint32_t flags;
     uint64_t wall_ns;
     // flat list<string>: the interfaces the component imports
     struct wavs_rt_buf imports;

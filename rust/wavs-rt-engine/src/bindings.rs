@@ -28,6 +28,18 @@ pub mod aggregator {
     });
 }
 
+pub mod quorum {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "wavs:node/quorum",
+        exports: { default: async },
+        with: {
+            "wavs:types": crate::bindings::operator::wavs::types,
+            "wavs:aggregator": crate::bindings::aggregator::wavs::aggregator,
+        },
+    });
+}
+
 pub use aggregator::wavs::aggregator::input::AggregatorInput;
 pub use aggregator::wavs::aggregator::output as aggregator_output;
 pub use aggregator_output::AggregatorAction;
@@ -37,3 +49,4 @@ pub use operator::wavs::operator::input as operator_input;
 pub use operator::wavs::operator::input::TriggerAction;
 pub use operator::wavs::operator::output::WasmResponse;
 pub use operator::wavs::types::{chain, core as types_core, events, service};
+pub use quorum::exports::wavs::quorum::select::{GuestIndices as SelectIndices, QuorumEntry};

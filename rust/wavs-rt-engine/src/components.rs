@@ -49,6 +49,8 @@ pub struct LoadRequest {
 
 pub struct LoadOutcome {
     pub imports: Vec<String>,
+    /// Whether it has the optional export of aggregator components.
+    pub selects: bool,
     pub source: LoadSource,
     pub wall: Duration,
 }
@@ -134,7 +136,8 @@ impl Components {
     pub async fn load_timed(self: &Arc<Self>, request: LoadRequest) -> Result<LoadOutcome, Failure> {
         let start = Instant::now();
         let (ready, source) = self.load(request).await?;
-        Ok(LoadOutcome { imports: ready.imports.clone(), source, wall: start.elapsed() })
+        let selects = ready.linked.selects();
+        Ok(LoadOutcome { imports: ready.imports.clone(), selects, source, wall: start.elapsed() })
     }
 
     async fn load(self: &Arc<Self>, request: LoadRequest) -> Result<(Arc<Ready>, LoadSource), Failure> {

@@ -155,6 +155,9 @@ fn inputs() {
         round((input.clone(), Ok::<_, String>(AnyTxHash::Cosmos("AB".into()))));
         round((input, Err::<AnyTxHash, _>("refused".to_owned())));
     }
+    let entry = QuorumEntry { signer: vec![1; 20], weight: "7".into(), signature: vec![2; 65] };
+    let evm = EvmSubmitAction { chain: "evm:1".into(), address: evm_address(), gas_price: None };
+    round((vec![3; 20], (SubmitAction::Evm(evm), vec![entry.clone(), entry])));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::bindings::service::{
     TriggerHypercoreAppend, Workflow,
 };
 use crate::bindings::types_core::{Duration, Timestamp, U128};
-use crate::bindings::{AggregatorInput, KeyResponse, WasmResponse};
+use crate::bindings::{AggregatorInput, KeyResponse, QuorumEntry, WasmResponse};
 use crate::flat::{Flat, FlatError, Reader};
 
 macro_rules! record {
@@ -147,6 +147,7 @@ record!(TimerAction { delay });
 variant!(SubmitAction { 0 Evm(v), 1 Cosmos(v) });
 record!(EvmSubmitAction { chain, address, gas_price });
 record!(CosmosSubmitAction { chain, address, gas_price });
+record!(QuorumEntry { signer, weight, signature });
 record!(KeyResponse { keys, cursor });
 
 #[cfg(test)]

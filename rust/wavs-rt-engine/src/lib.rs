@@ -42,7 +42,8 @@ mod worlds;
 pub use bare::Bare;
 pub use bindings::{
     AggregatorAction, AggregatorInput, AnyTxHash, CosmosChainConfig, EvmChainConfig, KeyResponse, KvError,
-    TriggerAction, WasmResponse, aggregator_output, chain, events, operator_input, service, types_core,
+    QuorumEntry, TriggerAction, WasmResponse, aggregator_output, chain, events, operator_input, service,
+    types_core,
 };
 pub use components::{LoadOutcome, LoadRequest, LoadSource};
 pub use egress::NetworkOptions;

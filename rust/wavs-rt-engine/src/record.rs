@@ -69,10 +69,8 @@ fn array<const N: usize>(from: &mut Reader<'_>) -> Result<[u8; N], FlatError> {
 }
 
 fn get_request(from: &mut Reader<'_>) -> Result<RunRequest, FlatError> {
-    const EXPORTS: [Export; 4] =
-        [Export::Run, Export::ProcessInput, Export::HandleTimerCallback, Export::HandleSubmitCallback];
     let tag = from.tag()?;
-    let export = EXPORTS.into_iter().find(|export| *export as u8 == tag).ok_or(FlatError::Tag(tag))?;
+    let export = Export::ALL.into_iter().find(|export| *export as u8 == tag).ok_or(FlatError::Tag(tag))?;
     let digest = array(from)?;
     let service = Option::<Vec<u8>>::get(from)?;
     let service =

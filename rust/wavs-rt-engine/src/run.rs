@@ -9,12 +9,13 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::task::yield_now;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{InstancePre, ResourceTable};
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use crate::bindings::{AggregatorInput, AnyTxHash, TriggerAction};
+use crate::bindings::aggregator_output::SubmitAction;
+use crate::bindings::{AggregatorInput, AnyTxHash, QuorumEntry, SelectIndices, TriggerAction};
 use crate::budget::Budget;
 use crate::components::Ready;
 use crate::egress::Egress;
@@ -32,7 +33,7 @@ use crate::state::{Limits, RunState, ServiceSnapshot};
 use crate::stdio::Capture;
 use crate::taping::Taping;
 use crate::wasi::{Means, Wasi};
-use crate::worlds::{Export, Linked};
+use crate::worlds::{Export, Linked, SELECT};
 
 /// Host resources of a run that can open files or sockets.
 const MAX_OPEN: usize = 1024;
@@ -94,6 +95,14 @@ enum Input {
     Process(AggregatorInput),
     Timer(AggregatorInput),
     Submitted(AggregatorInput, Result<AnyTxHash, String>),
+    Select(Selection),
+}
+
+/// What a component chooses from, and for what.
+struct Selection {
+    event_id: Vec<u8>,
+    action: SubmitAction,
+    entries: Vec<QuorumEntry>,
 }
 
 impl Input {
@@ -105,6 +114,11 @@ impl Input {
             Export::HandleSubmitCallback => {
                 let (input, result) = flat::decode(bytes)?;
                 Self::Submitted(input, result)
+            }
+            Export::Select => {
+                // A nested tuple has the bytes of a flat one.
+                let (event_id, (action, entries)) = flat::decode(bytes)?;
+                Self::Select(Selection { event_id, action, entries })
             }
         })
     }
@@ -276,7 +290,10 @@ async fn call(store: &mut Store<RunState>, linked: &Linked, input: Input) -> Cal
                 _ => Err(Failure::new(Status::Internal, "an operator component has only `run`")),
             }
         }
-        Linked::Aggregator(pre) => {
+        Linked::Aggregator(pre, selects) => {
+            if let Input::Select(selection) = input {
+                return select(store, pre.instance_pre(), selects.as_ref(), selection).await;
+            }
             let made = pre.instantiate_async(&mut *store).await;
             let instance = made.map_err(|error| explain(Status::Instantiate, &error))?;
             match input {
@@ -287,10 +304,28 @@ async fn call(store: &mut Store<RunState>, linked: &Linked, input: Input) -> Cal
                     let called = instance.call_handle_submit_callback(store, &input, result).await;
                     answer(called.map(|done| done.map(|()| Nothing)))
                 }
-                Input::Run(_) => Err(Failure::new(Status::Internal, "an aggregator component has no `run`")),
+                Input::Run(_) | Input::Select(_) => {
+                    Err(Failure::new(Status::Internal, "an aggregator component has no such export"))
+                }
             }
         }
     }
+}
+
+async fn select(
+    store: &mut Store<RunState>,
+    pre: &InstancePre<RunState>,
+    indices: Option<&SelectIndices>,
+    selection: Selection,
+) -> Called {
+    let Some(indices) = indices else {
+        return Err(Failure::new(Status::Instantiate, format!("the component has no export `{SELECT}`")));
+    };
+    let misfit = |error| explain(Status::Instantiate, &error);
+    let instance = pre.instantiate_async(&mut *store).await.map_err(misfit)?;
+    let guest = indices.load(&mut *store, &instance).map_err(misfit)?;
+    let Selection { event_id, action, entries } = selection;
+    answer(guest.call_select(store, &event_id, &action, &entries).await)
 }
 
 /// The empty value.

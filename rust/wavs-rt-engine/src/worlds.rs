@@ -4,8 +4,11 @@
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentNamedList, HasSelf, Lift, Linker, Lower};
 
+use crate::bindings::aggregator_output::SubmitAction;
 use crate::bindings::operator::wasi::keyvalue;
-use crate::bindings::{AggregatorAction, AggregatorInput, AnyTxHash, TriggerAction, WasmResponse};
+use crate::bindings::{
+    AggregatorAction, AggregatorInput, AnyTxHash, QuorumEntry, SelectIndices, TriggerAction, WasmResponse,
+};
 use crate::bindings::{aggregator, operator};
 use crate::failure::{Failure, Status};
 use crate::state::RunState;
@@ -24,9 +27,14 @@ pub enum Export {
     ProcessInput = 1,
     HandleTimerCallback = 2,
     HandleSubmitCallback = 3,
+    /// Optional.
+    Select = 4,
 }
 
 impl Export {
+    pub const ALL: [Self; 5] =
+        [Self::Run, Self::ProcessInput, Self::HandleTimerCallback, Self::HandleSubmitCallback, Self::Select];
+
     pub fn world(self) -> World {
         match self {
             Self::Run => World::Operator,
@@ -38,12 +46,22 @@ impl Export {
 /// A component bound to a world: what is left to do per run is to make an instance.
 pub enum Linked {
     Operator(operator::OperatorPre<RunState>),
-    Aggregator(aggregator::AggregatorPre<RunState>),
+    Aggregator(aggregator::AggregatorPre<RunState>, Option<SelectIndices>),
 }
 
+impl Linked {
+    pub fn selects(&self) -> bool {
+        matches!(self, Self::Aggregator(_, Some(_)))
+    }
+}
+
+/// The optional export of aggregator components.
+pub const SELECT: &str = "wavs:quorum/select@0.1.0";
+const SELECT_AT: &str = "wavs:quorum/select@";
+
 /// The versions this library speaks: package, major, minor.
-const KNOWN: [(&str, u64, u64); 3] =
-    [("wavs:types", 2, 6), ("wavs:operator", 2, 6), ("wavs:aggregator", 2, 6)];
+const KNOWN: [(&str, u64, u64); 4] =
+    [("wavs:types", 2, 6), ("wavs:operator", 2, 6), ("wavs:aggregator", 2, 6), ("wavs:quorum", 0, 1)];
 
 /// A Wasmtime engine with one linker per world, filled once.
 pub struct Worlds {
@@ -76,7 +94,9 @@ impl Worlds {
             World::Aggregator => {
                 self.check_aggregator(component)?;
                 let pre = self.aggregator.instantiate_pre(component).map_err(misfit)?;
-                Ok(Linked::Aggregator(aggregator::AggregatorPre::new(pre).map_err(misfit)?))
+                let selects = self.check_select(component)?;
+                let indices = selects.then(|| SelectIndices::new(&pre)).transpose().map_err(misfit)?;
+                Ok(Linked::Aggregator(aggregator::AggregatorPre::new(pre).map_err(misfit)?, indices))
             }
         }
     }
@@ -89,7 +109,9 @@ impl Worlds {
 
     fn check_versions(&self, component: &Component) -> Result<(), Failure> {
         let ty = component.component_type();
-        let names = ty.imports(&self.engine).map(|(name, _)| name);
+        let imports = ty.imports(&self.engine).map(|(name, _)| name);
+        // Also what it exports: to leave out a choice that it wants to make would be to override it.
+        let names = imports.chain(ty.exports(&self.engine).map(|(name, _)| name));
         names.filter(|name| name.starts_with("wavs:")).try_for_each(check_version)
     }
 
@@ -104,6 +126,27 @@ impl Worlds {
         self.check_export::<(AggregatorInput,), Actions>(component, "process-input")?;
         self.check_export::<(AggregatorInput,), Actions>(component, "handle-timer-callback")?;
         self.check_export::<Submitted, (Result<(), String>,)>(component, "handle-submit-callback")
+    }
+
+    /// Whether it has the optional export, whose type is checked like that of the others.
+    fn check_select(&self, component: &Component) -> Result<bool, Failure> {
+        type Selection = (Vec<u8>, SubmitAction, Vec<QuorumEntry>);
+        let misfit = |text: &str| Failure::new(Status::Instantiate, format!("the export `{SELECT}` {text}"));
+        let ty = component.component_type();
+        // Any 0.1.x, since the version has been checked; a look-up of the name wants it exactly.
+        let Some((_, export)) = ty.exports(&self.engine).find(|(name, _)| name.starts_with(SELECT_AT)) else {
+            return Ok(false);
+        };
+        let ComponentItem::ComponentInstance(interface) = export.ty else {
+            return Err(misfit("is not an interface"));
+        };
+        let function = interface.get_export(&self.engine, "select").map(|export| export.ty);
+        let Some(ComponentItem::ComponentFunc(function)) = function else {
+            return Err(misfit("has no function `select`"));
+        };
+        let typed = function.typecheck::<Selection, (Result<Vec<u32>, String>,)>(&ty.instance_type());
+        typed.map_err(|error| misfit(&format!("has a function `select` of another type: {error:#}")))?;
+        Ok(true)
     }
 
     /// Without this a wrong signature would show only when the first instance is made.
@@ -190,7 +233,9 @@ mod tests {
         assert_eq!(newer.status, Status::NeedsNewerNode);
         assert!(newer.message.contains("2.7.0") && newer.message.contains("2.6"));
         assert!(newer.message.contains("needs a newer node"));
-        assert_eq!(check_version("wavs:quorum/select@0.1.0").unwrap_err().status, Status::NeedsNewerNode);
+        assert!(check_version("wavs:quorum/select@0.1.0").is_ok());
+        assert_eq!(check_version("wavs:quorum/select@0.2.0").unwrap_err().status, Status::NeedsNewerNode);
+        assert_eq!(check_version("wavs:other/thing@0.1.0").unwrap_err().status, Status::NeedsNewerNode);
         assert_eq!(check_version("wavs:types/core@2.5.0").unwrap_err().status, Status::Instantiate);
     }
 }

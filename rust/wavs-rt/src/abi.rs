@@ -5,7 +5,7 @@
 use std::ffi::c_void;
 
 /// Checked by the C++ side at start; changes with every incompatible change of this header.
-pub const WAVS_RT_ABI_VERSION: u32 = 2;
+pub const WAVS_RT_ABI_VERSION: u32 = 3;
 
 /// Bytes lent for the duration of one call; the lender keeps them. `data` may be null when `len` is 0.
 #[repr(C)]
@@ -83,6 +83,9 @@ pub enum wavs_rt_export {
     HandleTimerCallback = 2,
     /// aggregator: aggregator-input, result<any-tx-hash, string> -> nothing
     HandleSubmitCallback = 3,
+    /// aggregator, where the component has it (`WAVS_RT_LOADED_SELECTS`):
+    /// list<u8>, submit-action, list<quorum-entry> -> list<u32>
+    Select = 4,
 }
 
 /// Severity of a log line, in the order of the WIT variant.
@@ -148,6 +151,8 @@ pub const WAVS_RT_RUN_DNS: u32 = 2;
 /// `wavs_rt_load_request.flags`: keep the component in memory until it is evicted by name; it does
 /// not count towards `component_cache`.
 pub const WAVS_RT_LOAD_PIN: u32 = 1;
+/// `wavs_rt_load_result.flags`: the component has the optional export `wavs:quorum/select`.
+pub const WAVS_RT_LOADED_SELECTS: u32 = 1;
 
 /// Set-up of an engine. A zero means the default given with the field.
 #[repr(C)]
@@ -365,6 +370,8 @@ pub struct wavs_rt_load_result {
     pub status: u32,
     /// `wavs_rt_load_source`, valid when status is Ok
     pub source: u32,
+    /// `WAVS_RT_LOADED_*`
+    pub flags: u32,
     pub wall_ns: u64,
     /// flat list<string>: the interfaces the component imports
     pub imports: wavs_rt_buf,

@@ -27,7 +27,7 @@ same_numbers! {
         Filesystem, Cancelled, NeedsNewerNode, Panic, Internal
     }
     wavs_rt_world == World { Operator, Aggregator }
-    wavs_rt_export == Export { Run, ProcessInput, HandleTimerCallback, HandleSubmitCallback }
+    wavs_rt_export == Export { Run, ProcessInput, HandleTimerCallback, HandleSubmitCallback, Select }
     wavs_rt_log_level == LogLevel { Error, Warn, Info, Debug, Trace }
     wavs_rt_log_source == LogSource { Host, Stdout, Stderr, Notice }
     wavs_rt_load_source == LoadSource { Memory, Disk, Compiled }
@@ -149,9 +149,7 @@ pub unsafe fn load_request(from: &wavs_rt_load_request) -> Result<LoadRequest, F
 /// # Safety
 /// Slices and pairs in `from` must be readable, `service` null or live.
 pub unsafe fn run_request(from: &wavs_rt_run_request) -> Result<RunRequest, Failure> {
-    const EXPORTS: [Export; 4] =
-        [Export::Run, Export::ProcessInput, Export::HandleTimerCallback, Export::HandleSubmitCallback];
-    let known = EXPORTS.into_iter().find(|export| *export as u32 == from.export_);
+    let known = Export::ALL.into_iter().find(|export| *export as u32 == from.export_);
     let export = known.ok_or_else(|| invalid("unknown export"))?;
     // SAFETY: everything in `from` is readable or null, says the caller.
     unsafe {
@@ -247,6 +245,7 @@ impl LoadReply {
             Ok(loaded) => wavs_rt_load_result {
                 status: Status::Ok as u32,
                 source: loaded.source as u32,
+                flags: if loaded.selects { WAVS_RT_LOADED_SELECTS } else { 0 },
                 wall_ns: nanos(loaded.wall),
                 imports: buf_from(flat::encode(&loaded.imports)),
                 message: EMPTY,
@@ -254,6 +253,7 @@ impl LoadReply {
             Err(failure) => wavs_rt_load_result {
                 status: failure.status as u32,
                 source: 0,
+                flags: 0,
                 wall_ns: 0,
                 imports: EMPTY,
                 message: buf_from(failure.message.into_bytes()),
