@@ -38,4 +38,10 @@ async::Task<base::Result<void>> EngineRunner::submit_callback(Input input, Submi
     co_return co_await engine_.handle_submit_callback(std::move(job), std::move(result));
 }
 
+async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> EngineRunner::select(
+    Input input, types::SubmitAction action, std::vector<QuorumEntry> entries) {
+    auto job = job_of(input);
+    co_return co_await engine_.select(std::move(job), std::move(action), std::move(entries));
+}
+
 }  // namespace wavs::aggregator

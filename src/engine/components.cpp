@@ -14,7 +14,8 @@ ComponentInfo info_of(const types::ComponentDigest& digest, World world, rt::Loa
             .world = world,
             .source = loaded.source,
             .wall = loaded.wall,
-            .imports = std::move(loaded.imports)};
+            .imports = std::move(loaded.imports),
+            .selects = loaded.selects};
 }
 
 base::Error not_stored(const types::ComponentDigest& digest) {

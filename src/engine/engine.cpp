@@ -28,6 +28,8 @@ struct Call {
     types::EventId event_id;
     types::TraceId trace_id;
     SubmitResult submitted;
+    // The input of `select`; empty for the others.
+    base::Bytes selection;
     std::uint64_t record_bytes = 0;
     std::uint64_t seed = 0;
 };
@@ -47,6 +49,8 @@ base::Bytes input_of(const Call& call) {
             return flat_aggregator_input(*call.action, *call.response);
         case rt::Export::HandleSubmitCallback:
             return flat_submit_callback(*call.action, *call.response, call.submitted);
+        case rt::Export::Select:
+            return call.selection;
     }
     return {};
 }
@@ -79,7 +83,8 @@ Call call_of(rt::Export entry, AggregatorJob job) {
             .response = std::move(job.response),
             .event_id = job.event_id,
             .trace_id = job.trace_id,
-            .submitted = {}};
+            .submitted = {},
+            .selection = {}};
 }
 
 Call call_of(OperatorJob job) {
@@ -89,13 +94,15 @@ Call call_of(OperatorJob job) {
             .response = nullptr,
             .event_id = job.event_id,
             .trace_id = job.trace_id,
-            .submitted = {}};
+            .submitted = {},
+            .selection = {}};
 }
 
 // What existing tools look for in front of an error that the component itself returned.
 std::string_view prefix_of(rt::Export entry) {
     switch (entry) {
         case rt::Export::Run:
+        case rt::Export::Select:
             return "";
         case rt::Export::ProcessInput:
             return "Process packet execution failed: ";
@@ -173,6 +180,11 @@ struct Engine::Impl {
                                                  std::stop_token stop);
     async::Flow<base::Result<void>> submitted(AggregatorJob job, SubmitResult result,
                                               std::stop_token stop);
+    async::Flow<base::Result<std::optional<Selection>>> select(AggregatorJob job,
+                                                               types::SubmitAction action,
+                                                               std::vector<QuorumEntry> entries,
+                                                               std::stop_token stop);
+    async::Flow<base::Result<bool>> selects(const Setup& setup);
     void count(const Call& call, const Setup& setup, const rt::RunOutcome& outcome) const;
     void count_failure(const Setup& setup, const base::Error& error) const;
     void report_dropped(const OperatorJob& job, std::size_t dropped) const;
@@ -373,6 +385,44 @@ async::Flow<base::Result<void>> Engine::Impl::submitted(AggregatorJob job, Submi
     co_return base::ok();
 }
 
+// Loading tells; for a component that services use that is one look into the library's memory.
+async::Flow<base::Result<bool>> Engine::Impl::selects(const Setup& setup) {
+    using Selects = SetupFlags::Selects;
+    if (setup.flags->selects == Selects::Unknown) {
+        WAVS_CO_TRY(const auto info,
+                    co_await async::as_flow(
+                        loads, "load", components->load(setup.digest, setup.world, rt::Pin::No)));
+        setup.flags->selects = info.selects ? Selects::Yes : Selects::No;
+    }
+    co_return setup.flags->selects == Selects::Yes;
+}
+
+async::Flow<base::Result<std::optional<Selection>>> Engine::Impl::select(
+    AggregatorJob job, types::SubmitAction action, std::vector<QuorumEntry> entries,
+    std::stop_token stop) {
+    WAVS_CO_TRY(const auto setup,
+                revisions.find(job.service, job.action->config.workflow_id, World::Aggregator));
+    if (setup == nullptr) {
+        co_return std::nullopt;
+    }
+    WAVS_CO_TRY(const bool chooses, co_await selects(*setup));
+    if (!chooses) {
+        co_return std::nullopt;
+    }
+    auto call = call_of(rt::Export::Select, std::move(job));
+    call.selection = flat_selection(call.event_id, action, entries);
+    WAVS_CO_TRY(const auto ran, co_await run(std::move(call), setup, std::move(stop)));
+    auto indices = read_indices(ran.output);
+    auto selection = indices.has_value()
+                         ? check_selection(std::move(indices.value()), entries.size())
+                         : base::Result<Selection>(std::move(indices).error());
+    if (!selection.has_value()) {
+        count_failure(*setup, selection.error());
+        co_return std::move(selection).error();
+    }
+    co_return std::optional<Selection>(std::move(selection.value()));
+}
+
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
@@ -458,6 +508,13 @@ async::Task<base::Result<void>> Engine::handle_submit_callback(AggregatorJob job
     const StopAtEnd end;
     co_return co_await async::as_task(
         impl_->submitted(std::move(job), std::move(result), end.source.get_token()));
+}
+
+async::Task<base::Result<std::optional<Selection>>> Engine::select(
+    AggregatorJob job, types::SubmitAction action, std::vector<QuorumEntry> entries) {
+    const StopAtEnd end;
+    co_return co_await async::as_task(impl_->select(std::move(job), std::move(action),
+                                                    std::move(entries), end.source.get_token()));
 }
 
 void Engine::set_chain_configs(std::shared_ptr<const types::ChainConfigs> chains) {

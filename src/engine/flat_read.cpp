@@ -132,4 +132,16 @@ base::Result<std::vector<types::AggregatorAction>> read_actions(base::ByteView f
     return out;
 }
 
+base::Result<std::vector<std::uint32_t>> read_indices(base::ByteView flat) {
+    FlatReader in(flat);
+    std::vector<std::uint32_t> out;
+    for (std::uint32_t left = in.u32(); left > 0 && !in.failed(); --left) {
+        out.push_back(in.u32());
+    }
+    if (!in.complete()) {
+        return output_error("list of indices");
+    }
+    return out;
+}
+
 }  // namespace wavs::engine

@@ -157,6 +157,28 @@ void write_tx_hash(FlatWriter& out, const types::TxHash& hash) {
     }
 }
 
+void write_gas_price(FlatWriter& out, const std::optional<unsigned __int128>& price) {
+    out.optional(price, [&out](unsigned __int128 value) {
+        out.u64(static_cast<std::uint64_t>(value));
+        out.u64(static_cast<std::uint64_t>(value >> 64));
+    });
+}
+
+void write_submit(FlatWriter& out, const types::SubmitAction& action) {
+    if (const auto* evm = std::get_if<types::EvmSubmitAction>(&action)) {
+        out.u8(0);
+        out.text(evm->chain.str());
+        out.bytes(evm->address.view());
+        write_gas_price(out, evm->gas_price);
+    } else {
+        const auto& cosmos = std::get<types::CosmosSubmitAction>(action);
+        out.u8(1);
+        out.text(cosmos.chain.str());
+        write_address(out, cosmos.address);
+        write_gas_price(out, cosmos.gas_price);
+    }
+}
+
 }  // namespace
 
 void write_address(FlatWriter& out, const types::CosmosAddress& address) {
@@ -193,6 +215,20 @@ base::Bytes flat_submit_callback(const types::TriggerAction& action,
     } else {
         out.u8(1);
         out.text(std::get<std::string>(result));
+    }
+    return std::move(out).take();
+}
+
+base::Bytes flat_selection(const types::EventId& event, const types::SubmitAction& action,
+                           const std::vector<QuorumEntry>& entries) {
+    FlatWriter out;
+    out.bytes(event.view());
+    write_submit(out, action);
+    out.count(entries.size());
+    for (const auto& entry : entries) {
+        out.bytes(entry.signer);
+        out.text(entry.weight);
+        out.bytes(entry.signature);
     }
     return std::move(out).take();
 }

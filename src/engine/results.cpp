@@ -24,6 +24,11 @@ base::Error count_error(std::size_t count, std::size_t limit) {
             "put more into each response"};
 }
 
+base::Error selection_error(std::string reason) {
+    return {base::ErrorKind::Guest, "select_indices", std::move(reason),
+            "let the component return each index once, below the number of entries"};
+}
+
 }  // namespace
 
 base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> responses,
@@ -68,6 +73,21 @@ base::Result<void> check_actions(const std::vector<types::AggregatorAction>& act
             "ask for fewer timers and submissions at once");
     }
     return base::ok();
+}
+
+base::Result<Selection> check_selection(std::vector<std::uint32_t> indices, std::size_t entries) {
+    for (const auto index : indices) {
+        if (index >= entries) {
+            return selection_error(
+                fmt::format("select chose index {} out of {} entries", index, entries));
+        }
+    }
+    std::sort(indices.begin(), indices.end());
+    const auto twice = std::adjacent_find(indices.begin(), indices.end());
+    if (twice != indices.end()) {
+        return selection_error(fmt::format("select chose index {} twice", *twice));
+    }
+    return indices;
 }
 
 }  // namespace wavs::engine

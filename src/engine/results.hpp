@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wavs/engine/jobs.hpp"
 #include "wavs/engine/options.hpp"
 #include "wavs/types/aggregator_action.hpp"
 #include "wavs/types/response.hpp"
@@ -27,5 +28,9 @@ base::Result<CheckedResponses> check_responses(std::vector<types::WasmResponse> 
 /// The same for an aggregator component: `too_many_actions` (Guest).
 base::Result<void> check_actions(const std::vector<types::AggregatorAction>& actions,
                                  const Limits& limits);
+
+/// What a component chose out of `entries` signatures, in ascending order. `select_indices` (Guest)
+/// names the first index that is out of range or given twice; then nothing is chosen.
+base::Result<Selection> check_selection(std::vector<std::uint32_t> indices, std::size_t entries);
 
 }  // namespace wavs::engine

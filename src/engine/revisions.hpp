@@ -15,6 +15,9 @@ namespace wavs::engine {
 struct SetupFlags {
     std::atomic<bool> directory_made{false};
     std::atomic<bool> fuel_warned{false};
+    /// Whether an aggregator component chooses signatures: known once it was asked for.
+    enum class Selects : std::uint8_t { Unknown, No, Yes };
+    std::atomic<Selects> selects{Selects::Unknown};
 };
 
 /// What every run of one component in one revision of a service has in common, worked out once.

@@ -25,7 +25,7 @@ static_assert(sizeof(wavs_rt_callbacks) == 88);
 static_assert(sizeof(wavs_rt_error) == 32);
 static_assert(sizeof(wavs_rt_stats) == 192);
 static_assert(sizeof(wavs_rt_load_request) == 56);
-static_assert(sizeof(wavs_rt_load_result) == 64);
+static_assert(sizeof(wavs_rt_load_result) == 72);
 static_assert(sizeof(wavs_rt_pair) == 32);
 static_assert(sizeof(wavs_rt_run_request) == 240);
 static_assert(sizeof(wavs_rt_run_result) == 96);
@@ -57,7 +57,8 @@ void on_loaded(void* user, wavs_rt_load_result* result) noexcept {
     }
     pending->done.set(Loaded{.source = static_cast<LoadSource>(result->source),
                              .wall = std::chrono::nanoseconds(result->wall_ns),
-                             .imports = FlatReader(imports).texts()});
+                             .imports = FlatReader(imports).texts(),
+                             .selects = (result->flags & WAVS_RT_LOADED_SELECTS) != 0});
 }
 
 void on_ran(void* user, wavs_rt_run_result* result) noexcept {

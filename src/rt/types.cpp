@@ -19,6 +19,8 @@ std::string_view to_string(Export entry) {
             return "handle-timer-callback";
         case Export::HandleSubmitCallback:
             return "handle-submit-callback";
+        case Export::Select:
+            return "select";
     }
     return "unknown";
 }

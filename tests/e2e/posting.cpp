@@ -70,6 +70,11 @@ public:
                                                     aggregator::SubmitResult /*result*/) override {
         co_return base::ok();
     }
+    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
+        aggregator::Input /*input*/, types::SubmitAction /*action*/,
+        std::vector<aggregator::QuorumEntry> /*entries*/) override {
+        co_return std::nullopt;
+    }
 
 private:
     types::SubmitAction action_;

@@ -46,6 +46,11 @@ public:
         callbacks.push_back(hash != nullptr ? "ok" : std::get<std::string>(result));
         co_return base::ok();
     }
+    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
+        Input /*input*/, types::SubmitAction /*action*/,
+        std::vector<QuorumEntry> /*entries*/) override {
+        co_return std::nullopt;
+    }
 
     int processed = 0;
     int timers = 0;

@@ -335,6 +335,65 @@ TEST_F(EngineTest, without_submit_the_aggregator_does_not_run) {
     EXPECT_EQ(fake_.runs(), 0U);
 }
 
+const types::SubmitAction kSubmit =
+    types::EvmSubmitAction{.chain = types::ChainKey::parse("evm:1").value(),
+                           .address = id_of<types::EvmAddress>(1),
+                           .gas_price = std::nullopt};
+const std::vector<QuorumEntry> kEntries{{.signer = {1}, .weight = "1", .signature = {1}},
+                                        {.signer = {2}, .weight = "2", .signature = {2}}};
+
+TEST_F(EngineTest, a_component_that_chooses_nothing_is_not_run) {
+    const auto job = aggregator_job(submitting_service());
+    EXPECT_EQ(wait(engine().select(job, kSubmit, kEntries)).value(), std::nullopt);
+    const auto loads = fake_.loads();
+    EXPECT_EQ(wait(engine().select(job, kSubmit, kEntries)).value(), std::nullopt);
+    EXPECT_EQ(fake_.loads(), loads);
+    fake_.set_selects(true);
+    EXPECT_EQ(wait(engine().select(aggregator_job(service()), kSubmit, kEntries)).value(),
+              std::nullopt);
+    EXPECT_EQ(fake_.runs(), 0U);
+}
+
+TEST_F(EngineTest, a_choice_is_asked_for_checked_and_sorted) {
+    fake_.set_selects(true);
+    const auto job = aggregator_job(submitting_service());
+    base::Bytes output = responses("020000000100000000000000");
+    fake_.on_run([&](const FakeGuest& guest) {
+        EXPECT_EQ(guest.request().entry, rt::Export::Select);
+        EXPECT_EQ(guest.request().input, flat_selection(job.event_id, kSubmit, kEntries));
+        EXPECT_EQ(guest.request().event_id, job.event_id.array());
+        return FakeAnswer{.output = output};
+    });
+    const auto chosen = wait(engine().select(job, kSubmit, kEntries));
+    ASSERT_TRUE(chosen.has_value()) << chosen.error().full_text();
+    EXPECT_EQ(chosen.value(), (Selection{0, 1}));
+    output = kNoResponse;
+    EXPECT_EQ(wait(engine().select(job, kSubmit, kEntries)).value(), Selection{});
+    output = responses("0100000002000000");
+    EXPECT_EQ(wait(engine().select(job, kSubmit, kEntries)).error().code(),
+              base::ErrorCode("select_indices"));
+    EXPECT_THAT(metrics_.render(), HasSubstr("select_indices"));
+    output = {1};
+    EXPECT_EQ(wait(engine().select(job, kSubmit, kEntries)).error().code(),
+              base::ErrorCode("rt_output"));
+}
+
+TEST_F(EngineTest, a_choice_that_fails_says_why_in_the_components_words) {
+    fake_.set_selects(true);
+    fake_.on_run([](const FakeGuest& /*guest*/) {
+        return FakeAnswer{.status = FakeStatus::ExecResult, .message = "no"};
+    });
+    const auto refused = wait(engine().select(aggregator_job(submitting_service()), kSubmit, {}));
+    EXPECT_EQ(refused.error().kind(), base::ErrorKind::Guest);
+    EXPECT_EQ(refused.error().message(), "no");
+    fake_.on_load([](World /*world*/, base::ByteView /*wasm*/) {
+        return FakeAnswer{.status = FakeStatus::NeedsNewerNode, .message = "newer"};
+    });
+    digest_ = store_component({7, 7});
+    const auto unfit = wait(engine().select(aggregator_job(submitting_service()), kSubmit, {}));
+    EXPECT_EQ(unfit.error().code(), base::ErrorCode("needs_newer_node"));
+}
+
 TEST_F(EngineTest, the_built_in_aggregator_stands_behind_its_name) {
     options_.embedded_aggregator = std::make_shared<const base::Bytes>(base::Bytes{5, 5});
     const auto expected = hash::sha256(base::Bytes{5, 5});

@@ -159,6 +159,40 @@ TEST(flat, aggregator_input_and_submit_callback) {
               hex(input + "01" + text("no")));
 }
 
+TEST(flat, selection) {
+    const auto event = id_of<types::EventId>(9);
+    const std::string id = "14000000 09" + repeat("00", 19);
+    const std::vector<QuorumEntry> entries{{.signer = {1}, .weight = "70", .signature = {2, 3}},
+                                           {.signer = {}, .weight = "0", .signature = {}}};
+    const std::string list =
+        "02000000 01000000 01" + text("70") + "02000000 0203 00000000" + text("0") + "00000000";
+    const types::EvmSubmitAction evm{.chain = types::ChainKey::parse("evm:1").value(),
+                                     .address = id_of<types::EvmAddress>(5),
+                                     .gas_price = (static_cast<unsigned __int128>(2) << 64) | 1};
+    EXPECT_EQ(flat_selection(event, evm, entries),
+              hex(id + "00" + text("evm:1") + "14000000 05" + repeat("00", 19) +
+                  "01 0100000000000000 0200000000000000" + list));
+    const auto address =
+        types::CosmosAddress::parse("cosmos1qypqxpq9qcrsszg2pvxq6rs0zqg3yyc5lzv7xu");
+    ASSERT_TRUE(address.has_value());
+    const types::CosmosSubmitAction cosmos{.chain = types::ChainKey::parse("cosmos:a").value(),
+                                           .address = address.value(),
+                                           .gas_price = std::nullopt};
+    EXPECT_EQ(flat_selection(event, cosmos, {}),
+              hex(id + "01" + text("cosmos:a") +
+                  text("cosmos1qypqxpq9qcrsszg2pvxq6rs0zqg3yyc5lzv7xu") + "06000000 00 00000000"));
+}
+
+TEST(flat, indices) {
+    EXPECT_TRUE(read_indices(hex("00000000")).value().empty());
+    EXPECT_EQ(read_indices(hex("02000000 01000000 ff000000")).value(),
+              (std::vector<std::uint32_t>{1, 255}));
+    for (const auto* damaged : {"", "01000000", "01000000 010000", "00000000 00", "ffffffff"}) {
+        EXPECT_EQ(read_indices(hex(damaged)).error().code(), base::ErrorCode("rt_output"))
+            << damaged;
+    }
+}
+
 TEST(flat, service) {
     types::Component component;
     component.source = types::DownloadSource{.uri = "u", .digest = {}};

@@ -48,6 +48,23 @@ TEST(check_responses, of_equal_salts_the_first_stays) {
     EXPECT_EQ(checked.value().dropped, 1U);
 }
 
+TEST(check_selection, sorts_what_was_chosen) {
+    EXPECT_EQ(check_selection({2, 0}, 3).value(), (Selection{0, 2}));
+    EXPECT_TRUE(check_selection({}, 3).value().empty());
+    EXPECT_TRUE(check_selection({}, 0).value().empty());
+}
+
+TEST(check_selection, names_the_index_that_cannot_be) {
+    const auto beyond = check_selection({0, 3}, 3);
+    EXPECT_EQ(beyond.error().code(), base::ErrorCode("select_indices"));
+    EXPECT_EQ(beyond.error().kind(), base::ErrorKind::Guest);
+    EXPECT_EQ(beyond.error().message(), "select chose index 3 out of 3 entries");
+    const auto twice = check_selection({1, 0, 1}, 3);
+    EXPECT_EQ(twice.error().code(), base::ErrorCode("select_indices"));
+    EXPECT_EQ(twice.error().message(), "select chose index 1 twice");
+    EXPECT_EQ(check_selection({0}, 0).error().code(), base::ErrorCode("select_indices"));
+}
+
 TEST(check_responses, their_number_has_a_limit) {
     const Limits limits{.responses = 1};
     EXPECT_TRUE(check_responses({response("a", "1")}, limits, Submits::No).has_value());

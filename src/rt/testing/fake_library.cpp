@@ -186,6 +186,7 @@ FakeLibrary::~FakeLibrary() {
 const Library& FakeLibrary::library() const { return kFake; }
 void FakeLibrary::on_run(RunHandler handler) { impl_->run_handler = std::move(handler); }
 void FakeLibrary::on_load(LoadHandler handler) { impl_->load_handler = std::move(handler); }
+void FakeLibrary::set_selects(bool selects) { impl_->selects = selects; }
 void FakeLibrary::set_abi_version(std::uint32_t version) { impl_->abi = version; }
 void FakeLibrary::refuse_services(std::string message) {
     impl_->service_refusal = std::move(message);

@@ -156,6 +156,7 @@ void FakeLibrary::Impl::complete_load(const FakeAnswer& answer, LoadSource sourc
     wavs_rt_load_result result{};
     result.status = static_cast<std::uint32_t>(answer.status);
     result.source = static_cast<std::uint32_t>(source);
+    result.flags = selects ? WAVS_RT_LOADED_SELECTS : 0;
     result.wall_ns = static_cast<std::uint64_t>(answer.wall.count());
     result.imports = fake_buf_copy(slice_of(answer.output));
     result.message = fake_buf_copy(slice_of(answer.message));

@@ -71,6 +71,7 @@ struct FakeLibrary::Impl {
 
     RunHandler run_handler;
     LoadHandler load_handler;
+    std::atomic<bool> selects{false};
     std::uint32_t abi = WAVS_RT_ABI_VERSION;
     std::string service_refusal;
 

@@ -121,7 +121,7 @@ TEST_F(RtTest, an_other_interface_version_is_refused_with_both_numbers) {
     const auto made = Engine::create(fake_.library(), {}, host_);
     ASSERT_FALSE(made.has_value());
     EXPECT_EQ(made.error().code(), base::ErrorCode("rt_abi"));
-    EXPECT_THAT(made.error().message(), HasSubstr("version 77, this node needs 2"));
+    EXPECT_THAT(made.error().message(), HasSubstr("version 77, this node needs 3"));
 }
 
 TEST_F(RtTest, options_reach_the_library) {
@@ -143,6 +143,9 @@ TEST_F(RtTest, load_tells_source_and_imports) {
     EXPECT_THAT(first.value().imports, ElementsAre("a", "bc"));
     EXPECT_TRUE(fake_.pinned({}));
     EXPECT_EQ(load({}).value().source, LoadSource::Memory);
+    EXPECT_FALSE(load({}).value().selects);
+    fake_.set_selects(true);
+    EXPECT_TRUE(load({}).value().selects);
     EXPECT_TRUE(engine_->evict({}));
     EXPECT_FALSE(engine_->evict({}));
     EXPECT_EQ(load({}).error().code(), base::ErrorCode("component_not_found"));

@@ -240,6 +240,81 @@ TEST_F(RealEngineTest, an_aggregator_component_answers_actions) {
     EXPECT_EQ(stored(), base::to_bytes("false"));
 }
 
+class Selecting : public RealEngineTest {
+protected:
+    ServiceSnapshot with(std::map<std::string, std::string> config) {
+        auto component = component_;
+        component.config = std::move(config);
+        return snapshot_of(service_with(
+            component_, types::SubmitAggregator{.component = component,
+                                                .signature_kind = types::kEvmSignatureKind}));
+    }
+    base::Result<std::optional<Selection>> select(const ServiceSnapshot& of, std::size_t count) {
+        std::vector<QuorumEntry> entries;
+        for (std::size_t i = 1; i <= count; ++i) {
+            entries.push_back({.signer = base::Bytes(20, static_cast<std::uint8_t>(i)),
+                               .weight = std::to_string(i),
+                               .signature = base::Bytes(65, 1)});
+        }
+        const types::SubmitAction action =
+            types::EvmSubmitAction{.chain = types::ChainKey::parse("evm:31337").value(),
+                                   .address = id_of<types::EvmAddress>(0xab),
+                                   .gas_price = std::nullopt};
+        return node().wait(node().engine().select(aggregator_job(of), action, std::move(entries)));
+    }
+    base::Result<std::optional<Selection>> select(std::string how, std::size_t count) {
+        return select(with({{"select", std::move(how)}}), count);
+    }
+};
+
+TEST_F(Selecting, what_a_component_chooses_is_sorted) {
+    WAVS_USE("selecting_aggregator");
+    const auto all = select("all", 3);
+    ASSERT_TRUE(all.has_value()) << all.error().full_text();
+    EXPECT_EQ(all.value(), (Selection{0, 1, 2}));
+    EXPECT_EQ(select("drop_first", 3).value(), (Selection{1, 2}));
+    EXPECT_EQ(select("hold", 3).value(), Selection{});
+    EXPECT_EQ(select("wait_for:3", 2).value(), Selection{});
+    EXPECT_EQ(select("wait_for:3", 3).value(), (Selection{0, 1, 2}));
+}
+
+TEST_F(Selecting, what_it_cannot_have_meant_is_its_fault) {
+    WAVS_USE("selecting_aggregator");
+    const auto bad = select("bad_index", 3);
+    EXPECT_EQ(bad.error().code(), base::ErrorCode("select_indices"));
+    EXPECT_EQ(bad.error().kind(), base::ErrorKind::Guest);
+    EXPECT_THAT(bad.error().message(), HasSubstr("index 3 out of 3"));
+    EXPECT_THAT(select("twice", 3).error().message(), HasSubstr("index 0 twice"));
+    const auto failed = select("fail", 2);
+    EXPECT_EQ(failed.error().code(), base::ErrorCode("exec_result"));
+    EXPECT_EQ(failed.error().kind(), base::ErrorKind::Guest);
+    EXPECT_EQ(failed.error().message(), "select: refused 1 2");
+}
+
+TEST_F(Selecting, the_limits_of_the_component_hold) {
+    WAVS_USE("selecting_aggregator");
+    component_.fuel_limit = 1;
+    EXPECT_EQ(select("all", 3).error().code(), base::ErrorCode("out_of_fuel"));
+    component_.fuel_limit.reset();
+    component_.time_limit_seconds = 0;
+    EXPECT_EQ(select("all", 3).error().code(), base::ErrorCode("out_of_time"));
+}
+
+TEST_F(Selecting, without_the_export_the_node_decides) {
+    WAVS_USE("simple_aggregator");
+    EXPECT_EQ(select("all", 3).value(), std::nullopt);
+    // Also after a restart, from compiled code.
+    restart();
+    EXPECT_EQ(select("all", 3).value(), std::nullopt);
+    WAVS_USE("selecting_aggregator");
+    EXPECT_EQ(select("all", 1).value(), Selection{0});
+    restart();
+    EXPECT_EQ(select("all", 1).value(), Selection{0});
+    const auto info = node().wait(
+        node().engine().prepare(types::digest_of(component_.source), World::Aggregator));
+    EXPECT_TRUE(info.value().selects);
+}
+
 TEST_F(RealEngineTest, validation_tells_worlds_apart) {
     const auto echo = read_component("echo");
     const auto aggregator = read_component("simple_aggregator");

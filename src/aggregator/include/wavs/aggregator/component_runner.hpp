@@ -5,6 +5,7 @@
 #include "wavs/engine/engine.hpp"
 #include "wavs/types/pipeline.hpp"
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,8 +20,9 @@ struct Input {
 };
 /// The transaction, or why there is none.
 using SubmitResult = std::variant<types::TxHash, std::string>;
+using QuorumEntry = engine::QuorumEntry;
 
-/// The three exports of an aggregator component. A seam: tests answer without an engine.
+/// The exports of an aggregator component. A seam: tests answer without an engine.
 class ComponentRunner {
 public:
     virtual ~ComponentRunner() = default;
@@ -29,6 +31,9 @@ public:
     virtual async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
         Input input) = 0;
     virtual async::Task<base::Result<void>> submit_callback(Input input, SubmitResult result) = 0;
+    /// Nullopt: the component leaves the choice to the node. Empty: it wants to wait for more.
+    virtual async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
+        Input input, types::SubmitAction action, std::vector<QuorumEntry> entries) = 0;
 };
 
 /// On the engine, in its higher class.
@@ -40,6 +45,8 @@ public:
     async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
         Input input) override;
     async::Task<base::Result<void>> submit_callback(Input input, SubmitResult result) override;
+    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
+        Input input, types::SubmitAction action, std::vector<QuorumEntry> entries) override;
 
 private:
     engine::Engine& engine_;

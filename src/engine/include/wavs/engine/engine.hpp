@@ -29,9 +29,9 @@ struct Status {
 ///
 /// Error codes of runs, besides those of `rt::Engine`: `unknown_workflow` (NotFound), `queue_full`
 /// (Overloaded), `missing_event_id_salt`, `payload_too_large`, `too_many_responses`,
-/// `too_many_actions`, `convert_aggregator_action`, `quarantined` (Guest), `service_files`
-/// (Unavailable). A run may be repeated when the kind is Timeout or Unavailable; the engine itself
-/// repeats nothing a guest has begun.
+/// `too_many_actions`, `convert_aggregator_action`, `select_indices`, `quarantined` (Guest),
+/// `service_files` (Unavailable). A run may be repeated when the kind is Timeout or Unavailable;
+/// the engine itself repeats nothing a guest has begun.
 class Engine {
 public:
     static base::Result<std::unique_ptr<Engine>> create(Options options, Ports ports);
@@ -67,6 +67,13 @@ public:
         AggregatorJob job);
     /// As above with "Submit callback execution failed: ".
     async::Task<base::Result<void>> handle_submit_callback(AggregatorJob job, SubmitResult result);
+    /// Which of `entries` the aggregator component wants posted for `action`: nullopt, and no run,
+    /// when it leaves that to the node (it has no `wavs:quorum/select`, or the workflow does not
+    /// submit); empty when it wants to wait for more. Errors besides those of a run:
+    /// `select_indices` (Guest). The message of an error that the component returned is its own.
+    async::Task<base::Result<std::optional<Selection>>> select(AggregatorJob job,
+                                                               types::SubmitAction action,
+                                                               std::vector<QuorumEntry> entries);
 
     /// A run with its record, for tools that compare runs: `seed` moves clocks, random numbers and
     /// the order of the environment. Goes on on a guest thread.

@@ -49,6 +49,18 @@ struct AggregatorJob {
 /// What became of a submit action: a transaction, or why there is none.
 using SubmitResult = std::variant<types::TxHash, std::string>;
 
+/// A collected signature that the aggregator component may choose.
+struct QuorumEntry {
+    /// The address of the signing key.
+    base::Bytes signer;
+    /// Of the operator at the reference block, in decimal digits.
+    std::string weight;
+    base::Bytes signature;
+};
+
+/// Places in a list of entries, ascending.
+using Selection = std::vector<std::uint32_t>;
+
 /// A component that is ready to run.
 struct ComponentInfo {
     types::ComponentDigest digest;
@@ -57,6 +69,8 @@ struct ComponentInfo {
     std::chrono::nanoseconds wall{0};
     /// Names of the imported interfaces, such as "wasi:http/outgoing-handler@0.2.9".
     std::vector<std::string> imports;
+    /// Whether an aggregator component has the export `wavs:quorum/select`.
+    bool selects = false;
 };
 
 /// The permissions that the component's imports hint at and the manifest does not grant:

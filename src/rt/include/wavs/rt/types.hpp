@@ -27,6 +27,8 @@ enum class Export : std::uint32_t {
     ProcessInput = 1,
     HandleTimerCallback = 2,
     HandleSubmitCallback = 3,
+    /// Optional: `Loaded::selects`.
+    Select = 4,
 };
 std::string_view to_string(Export entry);
 World world_of(Export entry);
@@ -55,6 +57,8 @@ struct Loaded {
     std::chrono::nanoseconds wall{0};
     /// The interfaces the component imports.
     std::vector<std::string> imports;
+    /// Whether an aggregator component has the export `wavs:quorum/select`.
+    bool selects = false;
 };
 
 struct Pair {

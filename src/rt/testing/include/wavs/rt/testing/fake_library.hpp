@@ -83,6 +83,8 @@ public:
     /// Set before the first call.
     void on_run(RunHandler handler);
     void on_load(LoadHandler handler);
+    /// Whether the components loaded from now on have the optional export.
+    void set_selects(bool selects);
     void set_abi_version(std::uint32_t version);
     void refuse_services(std::string message);
 
