@@ -114,6 +114,14 @@ public:
     async::Task<Actions> timer_callback(aggregator::Input /*input*/) override {
         co_return std::vector<types::AggregatorAction>();
     }
+    async::Task<base::Result<bool>> selects(aggregator::Input /*input*/) override {
+        co_return false;
+    }
+    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
+        aggregator::Input /*input*/, types::SubmitAction /*action*/,
+        std::vector<aggregator::QuorumEntry> /*entries*/) override {
+        co_return std::nullopt;
+    }
     async::Task<base::Result<void>> submit_callback(aggregator::Input /*input*/,
                                                     aggregator::SubmitResult /*result*/) override {
         co_return base::ok();

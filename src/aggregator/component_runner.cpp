@@ -38,6 +38,11 @@ async::Task<base::Result<void>> EngineRunner::submit_callback(Input input, Submi
     co_return co_await engine_.handle_submit_callback(std::move(job), std::move(result));
 }
 
+async::Task<base::Result<bool>> EngineRunner::selects(Input input) {
+    auto job = job_of(input);
+    co_return co_await engine_.selects(std::move(job));
+}
+
 async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> EngineRunner::select(
     Input input, types::SubmitAction action, std::vector<QuorumEntry> entries) {
     auto job = job_of(input);

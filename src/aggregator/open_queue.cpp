@@ -169,6 +169,7 @@ async::Task<base::Result<void>> Aggregator::take_in(OpenQueue& queue) {
     queue.stored = std::move(next);
     queue.told.clear();
     queue.in_line.reset();
+    queue.held = false;
     auto committed = co_await queues_.commit(std::move(batch));
     if (!committed.has_value()) {
         // Read again, with what is on disk; the submissions come back in.

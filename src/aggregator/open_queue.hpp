@@ -46,6 +46,8 @@ struct Aggregator::OpenQueue {
     std::optional<std::pair<base::SteadyTime, std::uint64_t>> reached;
     /// What is to be posted when it is our turn.
     std::optional<Chosen> in_line;
+    /// The component waits for another signature.
+    bool held = false;
     /// Look again so soon; none: after the usual time.
     std::optional<base::Duration> look_again;
 

@@ -143,6 +143,10 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& 
         co_await tell(queue, target.error().message());
         co_return Step::Again;
     }
+    if (queue.held) {
+        WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
+        co_return posted ? Step::Done : Step::Again;
+    }
     // While others have their turn the chain need not be asked again.
     auto chosen = std::exchange(queue.in_line, std::nullopt);
     const bool has_waited = chosen.has_value();
@@ -173,7 +177,92 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& 
             co_return types::is_final(queue.record().state) ? Step::Done : Step::Again;
         }
     }
+    WAVS_CO_TRY(const bool selected, co_await select(queue, *target.value(), *chosen));
+    if (!selected) {
+        co_return Step::Again;
+    }
     co_return co_await send(queue, std::move(target.value()), std::move(*chosen));
+}
+
+async::Task<bool> Aggregator::hold(OpenQueue& queue, std::string text) {
+    queue.held = true;
+    co_await tell(queue, std::move(text));
+    co_return false;
+}
+
+// Leaves in `chosen` what the component wants posted, if it has a say (docs/protocol/
+// 06-components.md 6.7). False: not now.
+async::Task<base::Result<bool>> Aggregator::select(OpenQueue& queue, Target& target,
+                                                   Chosen& chosen) {
+    const auto& [work, action] = queue.speaker();
+    auto chooses = co_await deps_.components.selects(work->input);
+    if (!chooses.has_value()) {
+        if (chooses.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(chooses).error();
+        }
+        co_await tell(queue, chooses.error());
+        co_return false;
+    }
+    if (!chooses.value()) {
+        co_return true;
+    }
+    std::sort(chosen.signatures.begin(), chosen.signatures.end(),
+              [](const auto& a, const auto& b) { return a.signer < b.signer; });
+    std::vector<types::EvmAddress> signers;
+    for (const auto& one : chosen.signatures) {
+        signers.push_back(one.signer);
+    }
+    auto weights = co_await target.weights(action, std::move(signers), chosen.reference_block);
+    if (!weights.has_value()) {
+        if (weights.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(weights).error();
+        }
+        co_await tell(queue, weights.error());
+        co_return false;
+    }
+    std::vector<QuorumEntry> entries;
+    for (std::size_t i = 0; i < chosen.signatures.size(); ++i) {
+        const auto& one = chosen.signatures[i];
+        entries.push_back({base::to_bytes(one.signer.view()), std::move(weights.value().at(i)),
+                           one.signature.data});
+    }
+    auto selection = co_await deps_.components.select(work->input, action, std::move(entries));
+    if (!selection.has_value()) {
+        if (selection.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(selection).error();
+        }
+        if (is_transient(selection.error())) {
+            co_await tell(queue, selection.error());
+            co_return false;
+        }
+        co_return co_await hold(queue, "Selection: " + selection.error().message());
+    }
+    if (!selection.value()) {
+        co_return true;
+    }
+    if (selection.value()->empty()) {
+        co_return co_await hold(queue, "Selection: the component waits for more signatures");
+    }
+    std::vector<types::QueueSignature> wanted;
+    for (const auto index : *selection.value()) {
+        wanted.push_back(chosen.signatures.at(index));
+    }
+    chosen.signatures = std::move(wanted);
+    CheckRequest question{action, work->input.service, chosen.envelope, chosen.signatures};
+    auto answer = co_await target.check(std::move(question));
+    if (!answer.has_value()) {
+        if (answer.error().kind() == base::ErrorKind::Cancelled) {
+            co_return std::move(answer).error();
+        }
+        co_await tell(queue, answer.error());
+        co_return false;
+    }
+    count_refusal(answer.value());
+    if (answer.value().state != QuorumCheck::State::Reached) {
+        co_return co_await hold(queue, "Selection: " + answer.value().text);
+    }
+    chosen.reference_block = answer.value().reference_block;
+    co_return true;
 }
 
 // True when the queue is settled by a transaction of another operator. Without peers there is none.

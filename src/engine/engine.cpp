@@ -185,6 +185,7 @@ struct Engine::Impl {
                                                                std::vector<QuorumEntry> entries,
                                                                std::stop_token stop);
     async::Flow<base::Result<bool>> selects(const Setup& setup);
+    async::Flow<base::Result<bool>> selects(AggregatorJob job);
     void count(const Call& call, const Setup& setup, const rt::RunOutcome& outcome) const;
     void count_failure(const Setup& setup, const base::Error& error) const;
     void report_dropped(const OperatorJob& job, std::size_t dropped) const;
@@ -397,6 +398,15 @@ async::Flow<base::Result<bool>> Engine::Impl::selects(const Setup& setup) {
     co_return setup.flags->selects == Selects::Yes;
 }
 
+async::Flow<base::Result<bool>> Engine::Impl::selects(AggregatorJob job) {
+    WAVS_CO_TRY(const auto setup,
+                revisions.find(job.service, job.action->config.workflow_id, World::Aggregator));
+    if (setup == nullptr) {
+        co_return false;
+    }
+    co_return co_await selects(*setup);
+}
+
 async::Flow<base::Result<std::optional<Selection>>> Engine::Impl::select(
     AggregatorJob job, types::SubmitAction action, std::vector<QuorumEntry> entries,
     std::stop_token stop) {
@@ -508,6 +518,10 @@ async::Task<base::Result<void>> Engine::handle_submit_callback(AggregatorJob job
     const StopAtEnd end;
     co_return co_await async::as_task(
         impl_->submitted(std::move(job), std::move(result), end.source.get_token()));
+}
+
+async::Task<base::Result<bool>> Engine::selects(AggregatorJob job) {
+    co_return co_await async::as_task(impl_->selects(std::move(job)));
 }
 
 async::Task<base::Result<std::optional<Selection>>> Engine::select(

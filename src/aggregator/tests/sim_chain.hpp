@@ -26,6 +26,7 @@ public:
         std::uint64_t block = 0;
         bool accepted = false;
         types::TxHash hash;
+        std::size_t signatures = 0;
     };
 
     std::map<types::EvmAddress, unsigned> weights;
@@ -43,9 +44,10 @@ public:
         }
         return types::EvmTxHash{hash};
     }
-    void send(const std::string& sender, const types::Envelope& envelope, types::TxHash hash) {
+    void send(const std::string& sender, const PostRequest& request, types::TxHash hash) {
+        const auto& envelope = request.envelope;
         pool_.push_back({envelope.event_id, types::envelope_digest(envelope), sender, 0, false,
-                         std::move(hash)});
+                         std::move(hash), request.signatures.size()});
     }
     void mine() {
         ++head;
@@ -143,7 +145,7 @@ public:
         const auto hash = chain_.next_hash();
         on_its_way_[request.reference] = hash;
         WAVS_CO_TRY(co_await store_.commit(request.on_signed(hash)));
-        chain_.send(name_, request.envelope, hash);
+        chain_.send(name_, request, hash);
         co_return co_await receipt(request.reference, hash);
     }
     async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,

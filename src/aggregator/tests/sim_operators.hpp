@@ -38,6 +38,19 @@ public:
         callbacks.push_back(hash != nullptr ? "ok" : std::get<std::string>(result));
         co_return base::ok();
     }
+    async::Task<base::Result<bool>> selects(Input /*input*/) override {
+        co_return static_cast<bool>(choose);
+    }
+    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
+        Input /*input*/, types::SubmitAction /*action*/,
+        std::vector<QuorumEntry> entries) override {
+        co_return choose(entries);
+    }
+
+    /// What it wants posted, if it has a say.
+    std::function<base::Result<std::optional<std::vector<std::uint32_t>>>(
+        const std::vector<QuorumEntry>&)>
+        choose;
     int processed = 0;
     std::optional<unsigned __int128> gas_price;
     std::vector<std::string> callbacks;

@@ -169,6 +169,8 @@ private:
         types::RegisteredServicePtr service, std::vector<types::QueueSignature> all);
     async::Task<base::Result<bool>> is_our_turn(OpenQueue& queue, Target& target,
                                                 const Chosen& chosen);
+    async::Task<base::Result<bool>> select(OpenQueue& queue, Target& target, Chosen& chosen);
+    async::Task<bool> hold(OpenQueue& queue, std::string text);
     async::Task<base::Result<Step>> send(OpenQueue& queue, std::shared_ptr<Target> target,
                                          Chosen chosen);
     async::Task<base::Result<Step>> take_outcome(OpenQueue& queue, base::Result<Posted> outcome);

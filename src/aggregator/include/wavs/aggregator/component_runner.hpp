@@ -31,6 +31,8 @@ public:
     virtual async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
         Input input) = 0;
     virtual async::Task<base::Result<void>> submit_callback(Input input, SubmitResult result) = 0;
+    /// Whether the component has a say in which signatures are posted.
+    virtual async::Task<base::Result<bool>> selects(Input input) = 0;
     /// Nullopt: the component leaves the choice to the node. Empty: it wants to wait for more.
     virtual async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
         Input input, types::SubmitAction action, std::vector<QuorumEntry> entries) = 0;
@@ -45,6 +47,7 @@ public:
     async::Task<base::Result<std::vector<types::AggregatorAction>>> timer_callback(
         Input input) override;
     async::Task<base::Result<void>> submit_callback(Input input, SubmitResult result) override;
+    async::Task<base::Result<bool>> selects(Input input) override;
     async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
         Input input, types::SubmitAction action, std::vector<QuorumEntry> entries) override;
 

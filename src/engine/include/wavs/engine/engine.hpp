@@ -67,6 +67,8 @@ public:
         AggregatorJob job);
     /// As above with "Submit callback execution failed: ".
     async::Task<base::Result<void>> handle_submit_callback(AggregatorJob job, SubmitResult result);
+    /// Whether the aggregator component has a say in that; false when the workflow does not submit.
+    async::Task<base::Result<bool>> selects(AggregatorJob job);
     /// Which of `entries` the aggregator component wants posted for `action`: nullopt, and no run,
     /// when it leaves that to the node (it has no `wavs:quorum/select`, or the workflow does not
     /// submit); empty when it wants to wait for more. Errors besides those of a run:
