@@ -157,7 +157,7 @@ fn inputs() {
     }
     let entry = QuorumEntry { signer: vec![1; 20], weight: "7".into(), signature: vec![2; 65] };
     let evm = EvmSubmitAction { chain: "evm:1".into(), address: evm_address(), gas_price: None };
-    round((vec![3; 20], (SubmitAction::Evm(evm), vec![entry.clone(), entry])));
+    round((vec![3_u8; 20], (SubmitAction::Evm(evm), vec![entry.clone(), entry])));
 }
 
 #[test]
