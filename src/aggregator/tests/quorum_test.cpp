@@ -248,6 +248,24 @@ TEST_F(QuorumTest, one_that_registers_while_others_sign_counts_from_then_on) {
     expect_posted_once(1);
 }
 
+// What the manager said before is remembered for a while. Without its own signature each operator
+// took itself for the last in turn, and all posted at the same moment.
+TEST_F(QuorumTest, registered_a_moment_ago_they_take_turns_all_the_same) {
+    found(3, 2);
+    for (auto& one : operators_) {
+        kill(*one);
+    }
+    const auto weights = std::exchange(chain_.weights, {});
+    for (auto& one : operators_) {
+        restart(*one);
+    }
+    pass(seconds(1));
+    chain_.weights = weights;
+    all_sign(0);
+    pass(seconds(30));
+    expect_posted_once(1);
+}
+
 TEST_F(QuorumTest, whoever_is_first_but_gone_is_waited_for_and_then_replaced) {
     found(3, 2);
     all_sign(0);
