@@ -5,6 +5,7 @@
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace wavs::aggregator {
 
@@ -169,7 +170,10 @@ async::Task<base::Result<void>> Aggregator::take_in(OpenQueue& queue) {
     queue.stored = std::move(next);
     queue.told.clear();
     queue.in_line.reset();
-    queue.held = false;
+    if (std::exchange(queue.held, false)) {
+        // All operators were held: they take turns from now on.
+        queue.reached.reset();
+    }
     auto committed = co_await queues_.commit(std::move(batch));
     if (!committed.has_value()) {
         // Read again, with what is on disk; the submissions come back in.

@@ -70,6 +70,9 @@ public:
                                                     aggregator::SubmitResult /*result*/) override {
         co_return base::ok();
     }
+    async::Task<base::Result<bool>> selects(aggregator::Input /*input*/) override {
+        co_return false;
+    }
     async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
         aggregator::Input /*input*/, types::SubmitAction /*action*/,
         std::vector<aggregator::QuorumEntry> /*entries*/) override {

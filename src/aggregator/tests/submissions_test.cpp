@@ -20,6 +20,8 @@ protected:
                                    std::uint8_t payload = 1) {
         types::SubmissionRecord out;
         out.submission.emplace();
+        out.submission->trigger_action = {{{}, types::WorkflowId(), types::ManualTrigger{}},
+                                          types::RawData{{event}}};
         out.submission->event_id.array()[0] = event;
         out.submission->envelope.event_id = out.submission->event_id;
         out.submission->envelope.payload = {payload};
