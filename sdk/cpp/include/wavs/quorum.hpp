@@ -2,8 +2,8 @@
 #pragma once
 
 // The choice among collected signatures, for an aggregator component that is built against
-// `wavs:quorum/aggregator-world`: implement the function, and include this header in the source file
-// that includes aggregator.hpp.
+// `wavs:quorum/aggregator-world`: implement the function, and include this header in the source
+// file that includes aggregator.hpp.
 
 #include <span>
 #include <variant>

@@ -205,8 +205,8 @@ base::Bytes queue_key(const EventId& event, const QueueTarget& target,
 /// Service, event id, signer, envelope digest: what one signer said of one event is side by side.
 inline constexpr std::size_t kSubmissionKeySize =
     ServiceId::size() + EventId::size() + EvmAddress::size() + Bytes32::size();
-base::Bytes submission_key(const ServiceId& service, const EventId& event,
-                           const EvmAddress& signer, const Bytes32& envelope_digest);
+base::Bytes submission_key(const ServiceId& service, const EventId& event, const EvmAddress& signer,
+                           const Bytes32& envelope_digest);
 base::Bytes submission_prefix(const ServiceId& service, const EventId& event);
 /// Big endian, so that keys sort by sequence.
 base::Bytes event_key(std::uint64_t sequence);
