@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# First 200 random schedules of faults (tests/e2e/fault_schedules_test.cpp), about 15 minutes. Then load for 20 minutes with
+# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_test.cpp, simulated, 5 minutes) and
+# 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes). Then load for 20 minutes with
 # a look every 10 seconds at what the node holds: memory, descriptors and files must stay as they are. Prints one JSON
 # object per line, the verdict last, and nothing else on standard output; fails, naming it, when an event had not exactly
 # one result or something grew. docs/bench.md says what is done and how it is judged.
@@ -15,7 +16,9 @@ seeds=${WAVS_SOAK_SEEDS-1-200}
 if [ -n "$seeds" ]; then
   scripts/setup.sh test >&2
   scripts/step.sh "configure (check)" cmake --preset check >&2
-  scripts/step.sh "compile (check)" cmake --build --preset check --target wavs_e2e_tests >&2
+  scripts/step.sh "compile (check)" cmake --build --preset check --target wavs_e2e_tests wavs_aggregator_tests >&2
+  echo "==> schedules of several operators" >&2
+  WAVS_QUORUM_LONG=1 build/check/bin/wavs_aggregator_tests --gtest_filter='*Seeds*:*Fleets*' >&2
   echo "==> schedules of faults, seeds $seeds" >&2
   WAVS_SEEDS=$seeds WAVS_NODE=$PWD/build/check/bin/wavs \
     build/check/bin/wavs_e2e_tests --gtest_filter='*.random_faults_lose_and_repeat_nothing' >&2

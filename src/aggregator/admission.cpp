@@ -91,8 +91,8 @@ base::Result<CatchupContent> read_catchup_answer(std::string_view json) {
         auto read = types::read_submission(item);
         if (read.has_value()) {
             out.submissions.push_back(std::move(read.value()));
-        } else {
-            ++out.malformed;
+        } else if (++out.malformed == kMostMalformed) {
+            break;
         }
     }
     // The newest come first in an answer of ours.

@@ -294,24 +294,33 @@ TEST_F(Forgeries, of_one_who_signs_twice_the_first_counts_and_both_are_kept) {
 TEST_F(Forgeries, an_answer_full_of_rubbish_harms_nobody) {
     found(2, 2);
     auto& node = *operators_[0];
-    const auto honest = types::to_json(signed_by(*operators_[1], 4));
-    std::string list = R"({"submissions":[{},7,"x",null,)";
-    for (int i = 0; i < 5'000; ++i) {
-        list += replaced(honest, "\"event_id\":\"0x", "\"event_id\":\"0y") + ",";
-    }
+    const auto honest = [&](std::uint32_t event) {
+        return types::to_json(signed_by(*operators_[1], event));
+    };
     const auto answer = [&](const std::string& text) {
-        (void)static_cast<testing::SimHub::Node&>(*node.network)
+        (void)dynamic_cast<testing::SimHub::Node&>(*node.network)
             .events_.try_send(p2p::CatchupAnswer{"mallory", node.service->id,
                                                  base::to_bytes(base::as_bytes(text))});
         pass(std::chrono::milliseconds(100));
     };
-    answer(list + honest + "]}");
+    const auto kept = [&](std::uint32_t event) {
+        return node.exchange->submissions()
+            .of_event(node.service->id, id_of(node, event))
+            .value()
+            .size();
+    };
     answer("{\"submissions\":{}}");
     answer("[]");
     answer("");
-    EXPECT_EQ(
-        node.exchange->submissions().of_event(node.service->id, id_of(node, 4)).value().size(), 1U)
-        << "the one that is honest counts";
+    answer(R"({"submissions":[{},7,"x",null,)" + honest(4) + "]}");
+    EXPECT_EQ(kept(4), 1U) << "the one that is honest counts";
+    std::string list = R"({"submissions":[)";
+    for (int i = 0; i < 5'000; ++i) {
+        list += replaced(honest(5), "\"event_id\":\"0x", "\"event_id\":\"0y") + ",";
+    }
+    const auto content = read_catchup_answer(list + honest(5) + "]}").value();
+    EXPECT_EQ(content.malformed, kMostMalformed);
+    EXPECT_TRUE(content.submissions.empty()) << "nobody reads on";
     sign_event(node, 4);
     pass(seconds(20));
     EXPECT_TRUE(chain_.has(id_of(node, 4)));

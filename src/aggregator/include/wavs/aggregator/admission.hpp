@@ -46,6 +46,10 @@ Admission admit(std::string_view json, const types::ServiceId& about, const Revi
 Admission admit(types::Submission submission, const types::ServiceId& about,
                 const Revisions& revisions);
 
+/// Behind so many that cannot be read an answer is not read on: no honest peer has one, and saying
+/// where each is wrong takes its time.
+inline constexpr std::size_t kMostMalformed = 16;
+
 /// What a peer answered to the question what was missed.
 struct CatchupContent {
     /// Oldest first, as the events came.
