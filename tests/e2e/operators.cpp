@@ -38,7 +38,7 @@ void Operators::begin(const Setup& setup) {
             must(devnet_->anvil().send_and_wait(devnet_->owner(), std::nullopt, std::move(code)));
         contracts_.handler = receipt.contract_address.value();
     }
-    service_ = service({{"default", workflow("echo", contracts_)}});
+    service_ = service({{"default", workflow(setup.component, contracts_)}});
     must(devnet_->publish(service_));
     for (unsigned i = 0; i < setup.nodes; ++i) {
         give_service(i);

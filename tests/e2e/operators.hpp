@@ -4,6 +4,7 @@
 #include "scenario.hpp"
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace wavs::e2e {
@@ -17,6 +18,7 @@ protected:
         /// Of the operators; more of them than nodes are some whose node never starts.
         std::vector<std::uint64_t> weights{10'000, 10'000, 10'000};
         cli::QuorumRule quorum;
+        std::string_view component = "echo";
     };
     /// Until each node has the service, its triggers, and all others as peers.
     void begin(const Setup& setup);

@@ -103,6 +103,25 @@ TEST_F(SeveralOperators, scenario_48_all_restart_after_a_burn) {
     expect_one_transaction_each(1);
 }
 
+TEST_F(SeveralOperators, operators_that_disagree_see_who_signed_what) {
+    begin({.component = "probe"});
+    fire("noise:random");
+    for (unsigned i = 0; i < 3; ++i) {
+        auto& node = devnet_->node(i).client();
+        wait_until("three results are known", [&] {
+            const auto lines = must(node.divergences());
+            return lines.find("\"other\":2") != std::string::npos;
+        });
+        const auto shown = must(node.divergences());
+        for (const auto& signer : signers_) {
+            EXPECT_THAT(shown, HasSubstr(types::to_checksum_string(signer.address)));
+        }
+        EXPECT_THAT(shown, HasSubstr("\"delivered_by\":\"self\""));
+        EXPECT_TRUE(logged(i, "operators signed different results"));
+    }
+    EXPECT_EQ(handled_count(contracts_.handler), 0U);
+}
+
 // The handler takes everything, so that a second transaction would not be stopped by it.
 TEST_F(SeveralOperators, scenario_51_operator_isolated) {
     take_careless_handler();
