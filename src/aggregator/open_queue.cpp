@@ -9,7 +9,7 @@
 
 namespace wavs::aggregator {
 
-const Aggregator::OpenQueue::Member& Aggregator::OpenQueue::speaker() const {
+const Aggregator::Member& Aggregator::OpenQueue::speaker() const {
     const auto own = std::find_if(members.begin(), members.end(),
                                   [](const auto& one) { return one.work->own != nullptr; });
     return own == members.end() ? members.back() : *own;
@@ -126,7 +126,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::look_at(OpenQueue& queue
 
 // What was added meanwhile is on disk before it counts.
 async::Task<base::Result<void>> Aggregator::take_in(OpenQueue& queue) {
-    std::vector<OpenQueue::Member> incoming;
+    std::vector<Member> incoming;
     {
         const std::lock_guard lock(queue.mutex);
         incoming.swap(queue.incoming);
@@ -140,41 +140,7 @@ async::Task<base::Result<void>> Aggregator::take_in(OpenQueue& queue) {
     if (incoming.empty() || is_settled) {
         co_return base::ok();
     }
-    const auto now = deps_.clock.wall_now();
-    auto next = queue.stored.value_or(Queue());
-    auto& record = next.record;
-    if (!queue.stored || record.state == types::ResultState::Retracted) {
-        const auto& first = *incoming.front().work;
-        record.event_id = queue.event;
-        record.target = queue.target;
-        record.service_id = first.input.service->id;
-        record.workflow_id = first.submission->trigger_action.config.workflow_id;
-        record.trace_id = first.input.trace_id;
-        record.opened_at = now;
-        // Retracted before: the chain has the event again, and what was collected for it counts.
-        record.state = types::ResultState::Collecting;
-        record.reason.clear();
-    }
-    record.updated_at = now;
-    storage::Batch batch;
-    put(batch, record);
-    for (const auto& one : incoming) {
-        collect(next, batch, {*one.work->submission, one.work->signer, one.work->peer}, now);
-        if (one.work->own) {
-            auto result = *one.work->own;
-            result.state = record.state;
-            result.updated_at = now;
-            put(batch, result);
-        }
-    }
-    queue.stored = std::move(next);
-    queue.told.clear();
-    queue.in_line.reset();
-    if (std::exchange(queue.held, false)) {
-        // All operators were held: they take turns from now on.
-        queue.reached.reset();
-    }
-    auto committed = co_await queues_.commit(std::move(batch));
+    auto committed = co_await queues_.commit(add(queue, incoming));
     if (!committed.has_value()) {
         // Read again, with what is on disk; the submissions come back in.
         queue.stored.reset();
@@ -186,6 +152,47 @@ async::Task<base::Result<void>> Aggregator::take_in(OpenQueue& queue) {
         queue.incoming.insert(queue.incoming.begin(), incoming.begin(), incoming.end());
     }
     co_return std::move(committed);
+}
+
+storage::Batch Aggregator::add(OpenQueue& queue, const std::vector<Member>& incoming) {
+    const auto now = deps_.clock.wall_now();
+    if (!queue.stored) {
+        queue.stored.emplace();
+        queue.record().state = types::ResultState::Retracted;
+    }
+    auto& record = queue.record();
+    if (record.state == types::ResultState::Retracted) {
+        // New; or the chain has the event again, and what was collected for it counts.
+        const auto& first = *incoming.front().work;
+        record.event_id = queue.event;
+        record.target = queue.target;
+        record.service_id = first.input.service->id;
+        record.workflow_id = first.submission->trigger_action.config.workflow_id;
+        record.trace_id = first.input.trace_id;
+        record.opened_at = now;
+        record.state = types::ResultState::Collecting;
+        record.reason.clear();
+    }
+    record.updated_at = now;
+    storage::Batch batch;
+    put(batch, record);
+    for (const auto& one : incoming) {
+        collect(*queue.stored, batch, {*one.work->submission, one.work->signer, one.work->peer},
+                now);
+        if (one.work->own) {
+            auto result = *one.work->own;
+            result.state = record.state;
+            result.updated_at = now;
+            put(batch, result);
+        }
+    }
+    queue.told.clear();
+    queue.in_line.reset();
+    if (std::exchange(queue.held, false)) {
+        // All operators were held: they take turns from now on.
+        queue.reached.reset();
+    }
+    return batch;
 }
 
 async::Task<base::Result<Aggregator::Step>> Aggregator::settled_before(OpenQueue& queue) {

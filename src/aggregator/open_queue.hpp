@@ -6,6 +6,12 @@
 
 namespace wavs::aggregator {
 
+/// A submission in a queue, with the action that brought it there.
+struct Aggregator::Member {
+    WorkPtr work;
+    types::SubmitAction action;
+};
+
 /// An envelope with quorum.
 struct Aggregator::Chosen {
     types::Envelope envelope;
@@ -15,11 +21,6 @@ struct Aggregator::Chosen {
 
 /// A queue that is not settled. One task drives it; others add to it.
 struct Aggregator::OpenQueue {
-    struct Member {
-        WorkPtr work;
-        types::SubmitAction action;
-    };
-
     OpenQueue(base::Bytes its_key, types::EventId its_event, types::QueueTarget its_target)
         : key(std::move(its_key)), event(its_event), target(std::move(its_target)) {}
 

@@ -40,7 +40,12 @@ std::size_t posting_rank(const types::EventId& event, const types::EvmAddress& o
 void ActiveSigners::saw(const types::ServiceId& service, const types::EventId& event,
                         const types::EvmAddress& signer, types::Timestamp now) {
     const std::lock_guard lock(mutex_);
-    auto& seen = services_[service];
+    const auto [found, is_new] = services_.try_emplace(service);
+    auto& seen = found->second;
+    if (is_new) {
+        seen.first = event;
+        seen.since = now;
+    }
     if (seen.last.size() >= kMostSigners && !seen.last.contains(signer)) {
         seen.last.erase(
             std::min_element(seen.last.begin(), seen.last.end(),
@@ -50,7 +55,7 @@ void ActiveSigners::saw(const types::ServiceId& service, const types::EventId& e
     auto at = std::find_if(seen.events.begin(), seen.events.end(),
                            [&](const auto& one) { return one.event == event; });
     if (at == seen.events.end()) {
-        seen.events.push_back({event, now, {}});
+        seen.events.push_back({event, {}});
         at = std::prev(seen.events.end());
     }
     at->signers.insert(signer);
@@ -87,11 +92,8 @@ bool ActiveSigners::knows_habits(const types::ServiceId& service, const types::E
                                  types::Timestamp now) const {
     const std::lock_guard lock(mutex_);
     const auto found = services_.find(service);
-    return found != services_.end() &&
-           std::any_of(found->second.events.begin(), found->second.events.end(),
-                       [&](const auto& one) {
-                           return one.event != event && one.since.nanos + kSettledNanos < now.nanos;
-                       });
+    return found != services_.end() && found->second.first != event &&
+           found->second.since.nanos + kSettledNanos < now.nanos;
 }
 
 void ActiveSigners::forget(const types::ServiceId& service) {

@@ -75,6 +75,11 @@ TEST(ActiveSigners, habits_are_known_some_time_after_another_event) {
     EXPECT_FALSE(habits.knows_habits(service, event(1), at(110)));
     EXPECT_FALSE(habits.knows_habits(service, event(2), at(101)));
     EXPECT_TRUE(habits.knows_habits(service, event(2), at(103)));
+    for (std::uint8_t one = 3; one < 200; ++one) {
+        habits.saw(service, event(one), signer(1), at(103));
+    }
+    EXPECT_TRUE(habits.knows_habits(service, event(200), at(103)))
+        << "however many come in a second";
 }
 
 TEST(ActiveSigners, memory_is_bounded) {

@@ -89,6 +89,7 @@ private:
     using Action = std::variant<types::SubmitAction, types::Timestamp>;
     using Question =
         async::Task<base::Result<std::vector<types::AggregatorAction>>> (ComponentRunner::*)(Input);
+    struct Member;
     struct OpenQueue;
     using OpenQueuePtr = std::shared_ptr<OpenQueue>;
     struct Chosen;
@@ -147,6 +148,7 @@ private:
     async::Task<base::Result<bool>> wait(OpenQueue& queue, base::Duration most);
     async::Task<base::Result<Step>> look_at(OpenQueue& queue);
     async::Task<base::Result<void>> take_in(OpenQueue& queue);
+    storage::Batch add(OpenQueue& queue, const std::vector<Member>& incoming);
     async::Task<base::Result<Step>> settled_before(OpenQueue& queue);
     async::Task<base::Result<void>> settle(OpenQueue& queue, types::ResultState state,
                                            std::optional<types::TxHash> hash, std::string reason,
@@ -169,14 +171,21 @@ private:
         types::RegisteredServicePtr service, std::vector<types::QueueSignature> all);
     async::Task<base::Result<bool>> is_our_turn(OpenQueue& queue, Target& target,
                                                 const Chosen& chosen);
-    async::Task<base::Result<bool>> select(OpenQueue& queue, Target& target, Chosen& chosen);
-    async::Task<bool> hold(OpenQueue& queue, std::string text);
     async::Task<base::Result<Step>> send(OpenQueue& queue, std::shared_ptr<Target> target,
                                          Chosen chosen);
     async::Task<base::Result<Step>> take_outcome(OpenQueue& queue, base::Result<Posted> outcome);
     async::Task<base::Result<Step>> refused_by_handler(OpenQueue& queue, std::string text);
     void count_refusal(const QuorumCheck& check) const;
     OnSigned on_signed(const OpenQueue& queue) const;
+
+    // selection.cpp: what the component wants posted.
+    async::Task<base::Result<bool>> select(OpenQueue& queue, Target& target, Chosen& chosen);
+    async::Task<base::Result<std::vector<QuorumEntry>>> entries_of(types::SubmitAction action,
+                                                                   Target& target,
+                                                                   const Chosen& chosen);
+    async::Task<base::Result<bool>> check_again(OpenQueue& queue, Target& target, Chosen& chosen);
+    async::Task<bool> hold(OpenQueue& queue, std::string text);
+    async::Task<base::Result<bool>> not_now(OpenQueue& queue, base::Error error);
 
     AggregatorDeps deps_;
     AggregatorOptions options_;

@@ -39,10 +39,12 @@ public:
 private:
     struct SeenEvent {
         types::EventId event;
-        types::Timestamp since;
         Signers signers;
     };
     struct Seen {
+        /// Of all: how long this service is known.
+        types::EventId first;
+        types::Timestamp since;
         std::map<types::EvmAddress, types::Timestamp> last;
         /// Oldest first.
         std::deque<SeenEvent> events;
