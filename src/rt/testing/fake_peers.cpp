@@ -80,6 +80,8 @@ PeerOptions options_of(const wavs_p2p_options& from) {
     to.catchup_timeout = std::chrono::milliseconds(from.catchup_timeout_ms);
     to.max_pending_publishes = from.max_pending_publishes;
     to.max_catchups_per_service = from.max_catchups_per_service;
+    to.peer_messages_per_second = from.peer_messages_per_second;
+    to.peer_message_burst = from.peer_message_burst;
     to.agent = base::as_text(view_of(from.agent));
     return to;
 }

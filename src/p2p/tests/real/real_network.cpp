@@ -4,6 +4,7 @@
 #include "wavs/rt/native.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <stdexcept>
 
 namespace wavs::p2p::testing {
@@ -16,6 +17,11 @@ std::unique_ptr<Network> start(const Options& options, const Identity& identity,
         throw std::runtime_error(network.error().full_text());
     }
     return std::move(network.value());
+}
+
+boost::asio::io_context& lasting_context() {
+    static std::deque<boost::asio::io_context> contexts;
+    return contexts.emplace_back();
 }
 
 }  // namespace
@@ -35,7 +41,8 @@ Identity identity(std::uint8_t key) {
 }
 
 RealNode::RealNode(async::Runtime& runtime, const Identity& identity, const Options& options)
-    : network_(start(options, identity,
+    : context_(lasting_context()),
+      network_(start(options, identity,
                      {rt::native_peer_library(), context_.get_executor(), runtime.blocking()})),
       address_(expect<Listening>().address),
       peer_(status().local_peer) {}

@@ -53,7 +53,9 @@ public:
     void wait_mesh(const types::ServiceId& service, std::uint32_t peers);
 
 private:
-    boost::asio::io_context context_;
+    // Until the process ends: a thread of the pool that has just answered may still be about to let
+    // go of it when the answer is taken already.
+    boost::asio::io_context& context_;
     async::SystemTimers timers_;
     std::unique_ptr<Network> network_;
     std::string address_;
