@@ -50,7 +50,8 @@ Exchange::Exchange(ExchangeDeps deps, ExchangeOptions options, async::Executor e
              [](std::string_view task, std::string_view what) {
                  telemetry::log_error("aggregator", "a task threw",
                                       {{"task", task}, {"what", what}});
-             }) {}
+             }),
+      at_once_(options_.most_at_once) {}
 
 base::Result<void> Exchange::open(Sink sink) {
     sink_ = std::move(sink);
@@ -181,14 +182,20 @@ storage::Batch Exchange::ended(const types::Submission& submission, const types:
 async::Task<base::Result<void>> Exchange::run_events() {
     while (true) {
         WAVS_CO_TRY(auto event, co_await deps_.network.next());
-        handle(std::move(event));
+        auto* message = std::get_if<p2p::Message>(&event);
+        if (message == nullptr) {
+            handle(std::move(event));
+            continue;
+        }
+        // Peers wait rather than being turned away.
+        WAVS_CO_TRY(auto place, co_await at_once_.acquire());
+        tasks_.spawn_on(async::make_strand(executor_), "submission",
+                        look_at(std::move(*message), std::move(place)));
     }
 }
 
 void Exchange::handle(p2p::Event event) {
-    if (auto* message = std::get_if<p2p::Message>(&event)) {
-        on_message(std::move(*message));
-    } else if (const auto* request = std::get_if<p2p::CatchupRequest>(&event)) {
+    if (const auto* request = std::get_if<p2p::CatchupRequest>(&event)) {
         const auto answer = submissions_.catchup_answer(request->service);
         // Nobody is left to be told when the peer has gone meanwhile.
         (void)deps_.network.answer_catchup(request->token, base::as_bytes(answer));
@@ -213,17 +220,7 @@ void Exchange::on_publish_failed(const p2p::PublishFailed& failed) {
                         {{"service", types::to_string(failed.service)}, {"bytes", failed.size}});
 }
 
-void Exchange::on_message(p2p::Message message) {
-    if (at_once_.fetch_add(1) >= options_.most_at_once) {
-        at_once_.fetch_sub(1);
-        count("overloaded");
-        (void)deps_.network.judge(message.token, p2p::Verdict::Ignore);
-        return;
-    }
-    tasks_.spawn_on(async::make_strand(executor_), "submission", look_at(std::move(message)));
-}
-
-async::Task<void> Exchange::look_at(p2p::Message message) {
+async::Task<void> Exchange::look_at(p2p::Message message, async::Semaphore::Permit /*place*/) {
     auto admission =
         admit(base::as_text(message.data), message.service, revisions(message.service));
     auto verdict = p2p::Verdict::Ignore;
@@ -244,7 +241,6 @@ async::Task<void> Exchange::look_at(p2p::Message message) {
     }
     // Too late is counted by the network.
     (void)deps_.network.judge(message.token, verdict);
-    at_once_.fetch_sub(1);
 }
 
 async::Task<void> Exchange::look_at_answer(p2p::CatchupAnswer answer) {

@@ -5,13 +5,13 @@
 #include "wavs/aggregator/posting_order.hpp"
 #include "wavs/aggregator/signer_registry.hpp"
 #include "wavs/aggregator/submissions.hpp"
+#include "wavs/async/semaphore.hpp"
 #include "wavs/async/task_group.hpp"
 #include "wavs/async/timers.hpp"
 #include "wavs/base/clock.hpp"
 #include "wavs/p2p/network.hpp"
 #include "wavs/telemetry/metrics.hpp"
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -31,7 +31,7 @@ struct ExchangeOptions {
     std::chrono::seconds oldest{172'800};
     /// How often a peer is asked for what was missed all the same.
     std::chrono::seconds ask_again{60};
-    /// Submissions looked at at the same time; further ones are not forwarded and come by catch-up.
+    /// Submissions looked at at the same time; further ones wait in the network.
     std::size_t most_at_once = 256;
 };
 
@@ -92,10 +92,9 @@ private:
     enum class Outcome { Taken, Known, Waits, NoRoom, Equivocates };
 
     void handle(p2p::Event event);
-    void on_message(p2p::Message message);
     void on_answer(const p2p::CatchupAnswer& answer);
     void on_publish_failed(const p2p::PublishFailed& failed);
-    async::Task<void> look_at(p2p::Message message);
+    async::Task<void> look_at(p2p::Message message, async::Semaphore::Permit place);
     async::Task<void> look_at_answer(p2p::CatchupAnswer answer);
     async::Task<base::Result<Outcome>> consider(Admitted admitted, std::string peer);
     async::Task<base::Result<Outcome>> consider_new(types::SubmissionRecord record);
@@ -115,7 +114,7 @@ private:
     ActiveSigners signers_;
     Sink sink_;
     async::TaskGroup tasks_;
-    std::atomic<std::size_t> at_once_{0};
+    async::Semaphore at_once_;
     mutable std::mutex mutex_;
     std::map<types::ServiceId, Revisions> services_;
     /// By key.
