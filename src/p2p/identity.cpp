@@ -3,6 +3,7 @@
 
 #include "wavs/base/hex.hpp"
 #include "wavs/storage/data_dir.hpp"
+#include "wavs/storage/descriptor.hpp"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -19,22 +20,6 @@ namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::size_t kTextSize = 2 * 32 + 1;
-
-class File {
-public:
-    explicit File(int number) : number_(number) {}
-    ~File() {
-        if (number_ >= 0) {
-            ::close(number_);
-        }
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int get() const { return number_; }
-
-private:
-    int number_;
-};
 
 // The text of a key: 64 digits and a line break. Wiped like the key.
 using Text = std::array<std::uint8_t, kTextSize>;
@@ -124,7 +109,7 @@ base::Result<void> make_folder(const std::filesystem::path& folder) {
     }
     // The key is synced with its folder; the folder itself is an entry of the one above.
     const auto above = folder.has_parent_path() ? folder.parent_path() : ".";
-    const File parent(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const storage::Descriptor parent(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (parent.get() < 0 || ::fsync(parent.get()) != 0) {
         return io_error("sync", above);
     }
@@ -154,7 +139,7 @@ base::Result<Identity> make_identity(const std::filesystem::path& folder,
 base::Result<Identity> load_identity(const std::filesystem::path& folder) {
     const auto path = folder / "identity.key";
     // Not to wait for whoever writes a pipe.
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const storage::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() >= 0) {
         return read_identity(file.get(), path);
     }

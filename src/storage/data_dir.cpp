@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/storage/data_dir.hpp"
 
+#include "wavs/storage/descriptor.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -31,22 +33,6 @@ base::Error io_error(std::string_view what, const std::filesystem::path& path) {
     return {base::ErrorKind::Unavailable, "storage_io",
             fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(error)), remedy};
 }
-
-class File {
-public:
-    explicit File(int number) : number_(number) {}
-    ~File() {
-        if (number_ >= 0) {
-            ::close(number_);
-        }
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int get() const { return number_; }
-
-private:
-    int number_;
-};
 
 std::string holder_of(int file) {
     std::array<char, 32> text{};
@@ -110,7 +96,8 @@ base::Result<void> write_file_atomically(const std::filesystem::path& path,
     const auto temporary =
         path.parent_path() / fmt::format(".tmp-{}-{}", ::getpid(), counter.fetch_add(1));
     {
-        const File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        const Descriptor file(
+            ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (file.get() < 0) {
             return io_error("create", temporary);
         }
@@ -128,7 +115,7 @@ base::Result<void> write_file_atomically(const std::filesystem::path& path,
         ::unlink(temporary.c_str());
         return error;
     }
-    const File folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
         return io_error("sync", path.parent_path());
     }
@@ -136,7 +123,7 @@ base::Result<void> write_file_atomically(const std::filesystem::path& path,
 }
 
 base::Result<std::string> read_file(const std::filesystem::path& path) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) {
         if (errno == ENOENT) {
             return base::Error(base::ErrorKind::NotFound, "file_not_found",
