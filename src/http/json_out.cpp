@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_out.hpp"
 
-#include "wavs/base/hex.hpp"
+#include "json_members.hpp"
 #include "wavs/types/json.hpp"
 #include "wavs/types/manifest_json.hpp"
 
@@ -12,23 +12,9 @@ namespace {
 
 using types::json::Writer;
 
-void text_list(Writer& json, std::string_view name, const std::vector<std::string>& texts) {
-    json.key(name);
-    json.begin_array();
-    for (const std::string& text : texts) {
-        json.string(text);
-    }
-    json.end_array();
-}
-
 void text_or_null(Writer& json, std::string_view name, const std::optional<std::string>& text) {
     json.key(name);
     text.has_value() ? json.string(*text) : json.null();
-}
-
-void text_member(Writer& json, std::string_view name, std::string_view text) {
-    json.key(name);
-    json.string(text);
 }
 
 void counts(Writer& json, std::string_view name, const std::map<std::string, std::uint64_t>& by) {
@@ -208,21 +194,6 @@ void write_stream(Writer& json, const ChainStream& stream) {
     json.end_object();
 }
 
-void write_more(Writer& json, const std::optional<AskedForMore>& more) {
-    json.key("asks_for_more");
-    if (!more) {
-        json.null();
-        return;
-    }
-    json.begin_object();
-    text_member(json, "digest", types::to_string(more->digest));
-    text_member(json, "uri", more->uri);
-    json.key("in_force");
-    json.boolean(more->in_force);
-    text_list(json, "permissions", more->permissions);
-    json.end_object();
-}
-
 std::string one_member(std::string_view name, std::string_view text) {
     std::string out;
     Writer json(out);
@@ -230,27 +201,6 @@ std::string one_member(std::string_view name, std::string_view text) {
     text_member(json, name, text);
     json.end_object();
     return out;
-}
-
-void write_signed_result(Writer& json, const DivergentEvent::SignedResult& result) {
-    json.begin_object();
-    text_member(json, "digest", base::hex0x(result.digest.view()));
-    text_member(json, "ordering", base::hex0x(result.ordering.view()));
-    text_member(json, "payload", base::hex0x(result.payload));
-    text_member(json, "form", result.form);
-    text_member(json, "text", result.text);
-    json.key("signers");
-    json.begin_array();
-    for (const auto& signer : result.signers) {
-        json.begin_object();
-        text_member(json, "address", types::to_checksum_string(signer.address));
-        text_member(json, "delivered_by", signer.peer);
-        json.key("received_at_ns");
-        json.number(signer.received_at.nanos);
-        json.end_object();
-    }
-    json.end_array();
-    json.end_object();
 }
 
 }  // namespace
@@ -287,21 +237,6 @@ std::string to_json(const HealthStatus& health) {
     if (warned) {
         write_warnings(json, health);
     }
-    json.end_object();
-    return out;
-}
-
-std::string to_json(const NodeInfo& info) {
-    std::string out;
-    Writer json(out);
-    json.begin_object();
-    text_member(json, "message", "wavs " + info.version);
-    text_member(json, "version", info.version);
-    text_member(json, "protocol", info.protocol);
-    json.key("revision");
-    info.revision.empty() ? json.null() : json.string(info.revision);
-    json.key("uptime_secs");
-    json.number(info.uptime_secs);
     json.end_object();
     return out;
 }
@@ -390,144 +325,6 @@ std::string to_json(const TriggerStreams& streams) {
         text_member(json, feed, to_string(state));
     }
     json.end_object();
-    json.end_object();
-    return out;
-}
-
-std::string to_json(const std::vector<ServiceState>& states) {
-    std::string out;
-    Writer json(out);
-    json.begin_object();
-    json.key("services");
-    json.begin_array();
-    for (const ServiceState& service : states) {
-        json.begin_object();
-        text_member(json, "service_id", types::to_string(service.service));
-        text_member(json, "name", service.name);
-        text_member(json, "state", to_string(service.state));
-        text_member(json, "reason", service.reason);
-        json.key("workflows");
-        json.begin_object();
-        for (const WorkflowState& workflow : service.workflows) {
-            json.key(workflow.workflow.str());
-            json.begin_object();
-            text_member(json, "state", to_string(workflow.state));
-            text_member(json, "reason", workflow.reason);
-            json.end_object();
-        }
-        json.end_object();
-        text_list(json, "permissions", service.permissions);
-        write_more(json, service.asks_for_more);
-        json.end_object();
-    }
-    json.end_array();
-    json.end_object();
-    return out;
-}
-
-std::string to_json(const std::vector<EventInfo>& events) {
-    std::string out;
-    Writer json(out);
-    json.begin_object();
-    json.key("events");
-    json.begin_array();
-    for (const EventInfo& event : events) {
-        json.begin_object();
-        json.key("sequence");
-        json.number(event.sequence);
-        text_member(json, "event_id", base::hex0x(event.event_id.view()));
-        text_member(json, "service_id", types::to_string(event.service));
-        text_member(json, "workflow_id", event.workflow.str());
-        text_member(json, "trace_id", types::to_string(event.trace));
-        text_member(json, "state", event.state);
-        json.key("caused_by");
-        if (event.caused_by) {
-            json.string(base::hex0x(event.caused_by->view()));
-        } else {
-            json.null();
-        }
-        json.key("stages");
-        json.begin_array();
-        for (const EventStage& stage : event.stages) {
-            json.begin_object();
-            text_member(json, "stage", stage.stage);
-            json.key("time_ns");
-            json.number(stage.time.nanos);
-            text_member(json, "detail", stage.detail);
-            json.end_object();
-        }
-        json.end_array();
-        json.end_object();
-    }
-    json.end_array();
-    json.end_object();
-    return out;
-}
-
-std::string to_json(const std::vector<DivergentEvent>& events) {
-    std::string out;
-    Writer json(out);
-    json.begin_object();
-    json.key("divergences");
-    json.begin_array();
-    for (const DivergentEvent& event : events) {
-        json.begin_object();
-        text_member(json, "service_id", types::to_string(event.service));
-        text_member(json, "workflow_id", event.workflow.str());
-        text_member(json, "event_id", "0x" + types::to_string(event.event_id));
-        json.key("results");
-        json.begin_array();
-        for (const auto& result : event.results) {
-            write_signed_result(json, result);
-        }
-        json.end_array();
-        json.key("differences");
-        json.begin_array();
-        for (const auto& difference : event.differences) {
-            json.begin_object();
-            text_member(json, "place", difference.place);
-            json.key("other");
-            json.number(std::uint64_t{difference.other});
-            text_member(json, "left", difference.left);
-            text_member(json, "right", difference.right);
-            json.end_object();
-        }
-        json.end_array();
-        json.end_object();
-    }
-    json.end_array();
-    json.end_object();
-    return out;
-}
-
-std::string to_json(const std::vector<StruckComponent>& components) {
-    std::string out;
-    Writer json(out);
-    json.begin_object();
-    json.key("components");
-    json.begin_array();
-    for (const StruckComponent& component : components) {
-        json.begin_object();
-        text_member(json, "digest", types::to_string(component.digest));
-        json.key("quarantined");
-        json.boolean(component.quarantined);
-        json.key("strikes");
-        json.number(std::uint64_t{component.strikes.size()});
-        json.key("times_ns");
-        json.begin_array();
-        for (const types::Timestamp& time : component.strikes) {
-            json.number(time.nanos);
-        }
-        json.end_array();
-        json.key("service_ids");
-        json.begin_array();
-        for (const types::ServiceId& service : component.services) {
-            json.string(types::to_string(service));
-        }
-        json.end_array();
-        json.end_object();
-    }
-    json.end_array();
     json.end_object();
     return out;
 }
