@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wavs/aggregator/divergence.hpp"
 
-#include "divergence_text.hpp"
+#include "aggregator_parts.hpp"
 #include "wavs/base/hex.hpp"
 #include "wavs/types/json.hpp"
 #include "wavs/types/json_tree.hpp"
@@ -139,12 +139,12 @@ std::string around(base::ByteView bytes, std::size_t at) {
     return base::hex0x(from.first(std::min(kAround, from.size())));
 }
 
-std::string signers_text(const std::vector<const types::SubmissionRecord*>& group) {
+std::string signers_text(const std::vector<const types::SubmissionRecord*>& signers) {
     std::string out;
-    for (const auto* one : group) {
+    for (const auto* one : signers) {
         out += out.empty() ? "" : ", ";
         out += types::to_checksum_string(one->signer);
-        out += one->peer == "self" ? " (this node)" : "";
+        out += one->peer == kSelf ? " (this node)" : "";
     }
     return out;
 }
@@ -190,45 +190,47 @@ std::vector<PayloadDifference> compare_payloads(base::ByteView left, base::ByteV
     return out;
 }
 
-bool disagree(const std::vector<types::SubmissionRecord>& submissions) {
-    std::optional<types::Bytes32> first;
+std::vector<SignedResult> results_of(const std::vector<types::SubmissionRecord>& submissions) {
+    std::map<types::Bytes32, SignedResult> by_digest;
     for (const auto& one : submissions) {
         if (!one.submission || one.state == types::ResultState::Waiting) {
             continue;
         }
         const auto digest = types::envelope_digest(one.submission->envelope);
-        if (first && *first != digest) {
-            return true;
-        }
-        first = digest;
+        auto& result = by_digest[digest];
+        result.digest = digest;
+        result.envelope = &one.submission->envelope;
+        result.signers.push_back(&one);
     }
-    return false;
+    std::vector<SignedResult> out;
+    for (auto& [digest, result] : by_digest) {
+        out.push_back(std::move(result));
+    }
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+        return std::pair(b.signers.size(), a.digest) < std::pair(a.signers.size(), b.digest);
+    });
+    return out;
 }
 
-std::string divergence_text(const Divergence& divergence) {
-    std::map<types::Bytes32, std::vector<const types::SubmissionRecord*>> groups;
-    for (const auto& one : divergence.submissions) {
-        if (one.submission && one.state != types::ResultState::Waiting) {
-            groups[types::envelope_digest(one.submission->envelope)].push_back(&one);
-        }
+std::vector<PayloadDifference> compare_results(const SignedResult& left, const SignedResult& right,
+                                               std::size_t most) {
+    auto out = compare_payloads(left.envelope->payload, right.envelope->payload, most);
+    const auto& a = left.envelope->ordering;
+    const auto& b = right.envelope->ordering;
+    if (!(a == b)) {
+        out.push_back({"ordering", base::hex0x(a.view()), base::hex0x(b.view())});
     }
+    return out;
+}
+
+std::string divergence_text(const std::vector<SignedResult>& results) {
     std::string out;
-    const types::Envelope* first = nullptr;
-    for (const auto& [digest, group] : groups) {
-        const auto& envelope = group.front()->submission->envelope;
-        const auto readable = read_payload(envelope.payload);
-        out += fmt::format("{}{} signed {} {}", out.empty() ? "" : "; ", signers_text(group),
+    for (const auto& one : results) {
+        const auto readable = read_payload(one.envelope->payload);
+        out += fmt::format("{}{} signed {} {}", out.empty() ? "" : "; ", signers_text(one.signers),
                            readable.form, readable.text);
-        if (first != nullptr) {
-            for (const auto& one : compare_payloads(first->payload, envelope.payload, 3)) {
-                out += fmt::format(", {}: {} or {}", one.place, one.left, one.right);
-            }
-            if (!(first->ordering == envelope.ordering)) {
-                out += fmt::format(", ordering: {} or {}", base::hex0x(first->ordering.view()),
-                                   base::hex0x(envelope.ordering.view()));
-            }
-        } else {
-            first = &envelope;
+        for (const auto& part : compare_results(results.front(), one, 3)) {
+            out += fmt::format(", {}: {} or {}", part.place, part.left, part.right);
         }
     }
     return out;

@@ -2,7 +2,7 @@
 #include "wavs/aggregator/exchange.hpp"
 
 #include "aggregator_parts.hpp"
-#include "divergence_text.hpp"
+#include "wavs/aggregator/divergence.hpp"
 #include "wavs/telemetry/log.hpp"
 
 #include <algorithm>
@@ -130,7 +130,9 @@ void Exchange::publish(const types::ResultRecord& result) {
                                {{"event", types::to_string(result.submission.event_id)}});
     }
     signers_.saw(service, result.submission.event_id, result.signer, record.received_at);
-    compare(record);
+    if (auto all = submissions_.of_event(service, result.submission.event_id); all.has_value()) {
+        compare(service, result.submission.event_id, all.value());
+    }
     const auto json = types::to_json(result.submission);
     if (result.submission.envelope.payload.size() > kLargePayload) {
         deps_.metrics
@@ -329,9 +331,9 @@ async::Task<base::Result<Exchange::Outcome>> Exchange::consider_new(
 async::Task<base::Result<Exchange::Outcome>> Exchange::take(types::SubmissionRecord record) {
     const auto service = record.submission->trigger_action.config.service_id;
     const auto event = record.submission->event_id;
-    WAVS_CO_TRY(const auto others, submissions_.of_event(service, event));
+    WAVS_CO_TRY(auto all, submissions_.of_event(service, event));
     const auto digest = types::envelope_digest(record.submission->envelope);
-    const auto said_before = std::count_if(others.begin(), others.end(), [&](const auto& other) {
+    const auto said_before = std::count_if(all.begin(), all.end(), [&](const auto& other) {
         return other.signer == record.signer && other.state != types::ResultState::Waiting &&
                !(other.submission && types::envelope_digest(other.submission->envelope) == digest);
     });
@@ -344,12 +346,14 @@ async::Task<base::Result<Exchange::Outcome>> Exchange::take(types::SubmissionRec
         record.state = types::ResultState::Superseded;
         WAVS_CO_TRY(co_await deps_.store.commit(submissions_.add(record)));
         count("equivocation");
-        compare(record);
+        all.push_back(std::move(record));
+        compare(service, event, all);
         co_return Outcome::Equivocates;
     }
     WAVS_CO_TRY(co_await deps_.store.commit(submissions_.add(record)));
     signers_.saw(service, event, record.signer, record.received_at);
-    compare(record);
+    all.push_back(record);
+    compare(service, event, all);
     if (!sink_(record)) {
         count("no_room");
         WAVS_CO_TRY(co_await deps_.store.commit(submissions_.erase(record)));
@@ -465,12 +469,10 @@ async::Task<void> Exchange::check_own_weight(types::RegisteredServicePtr service
     }
 }
 
-void Exchange::compare(const types::SubmissionRecord& record) {
-    const auto service = record.submission->trigger_action.config.service_id;
-    const auto event = record.submission->event_id;
-    const auto all = submissions_.of_event(service, event);
-    if (!all.has_value() || !disagree(all.value()) ||
-        !submissions_.note_divergence(service, event)) {
+void Exchange::compare(const types::ServiceId& service, const types::EventId& event,
+                       const std::vector<types::SubmissionRecord>& all) {
+    const auto results = results_of(all);
+    if (results.size() < 2 || !submissions_.note_divergence(service, event)) {
         return;
     }
     deps_.metrics
@@ -478,8 +480,7 @@ void Exchange::compare(const types::SubmissionRecord& record) {
                  {{"service", types::to_string(service)}})
         .add();
     telemetry::log_error(
-        "aggregator",
-        "operators signed different results: " + divergence_text({service, event, all.value()}),
+        "aggregator", "operators signed different results: " + divergence_text(results),
         {{"event", types::to_string(event)}, {"service", types::to_string(service)}});
 }
 

@@ -102,7 +102,8 @@ private:
     async::Task<base::Result<Outcome>> put_aside(types::SubmissionRecord record);
     async::Task<base::Result<void>> recheck_waiting();
     async::Task<void> check_own_weight(types::RegisteredServicePtr service);
-    void compare(const types::SubmissionRecord& record);
+    void compare(const types::ServiceId& service, const types::EventId& event,
+                 const std::vector<types::SubmissionRecord>& all);
     void count(std::string_view outcome);
     Revisions revisions(const types::ServiceId& service) const;
     bool claim(const base::Bytes& key);
