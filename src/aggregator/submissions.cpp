@@ -243,10 +243,16 @@ async::Task<base::Result<std::size_t>> Submissions::clean_up(types::Timestamp be
         storage::Batch batch;
         for (const auto& entry : entries) {
             WAVS_CO_TRY(auto record, types::decode_submission_record(entry.value));
-            if (!types::is_final(record.state)) {
+            const bool old = record.received_at < before;
+            // Our own may have ended elsewhere, with its journal: nobody is told of it for ever.
+            if (!types::is_final(record.state) && !(old && record.peer == kSelf)) {
                 continue;
             }
-            if (record.received_at < before) {
+            if (old) {
+                {
+                    const std::lock_guard lock(mutex_);
+                    unindex(services_[service_of(entry.key)], {record.received_at, entry.key});
+                }
                 batch.erase(Keyspace::Submissions, entry.key);
                 ++erased;
             } else if (record.submission && record.received_at < told_until &&

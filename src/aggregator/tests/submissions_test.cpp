@@ -132,6 +132,24 @@ TEST_F(SubmissionsTest, old_ones_are_shortened_then_erased_and_open_ones_stay) {
     EXPECT_TRUE(submissions_.divergences().value().empty());
 }
 
+// The journal may have ended them, or the node had no peers for a while: then nobody says that they
+// are settled.
+TEST_F(SubmissionsTest, old_ones_of_our_own_are_erased_even_if_they_look_open) {
+    auto own = record(1);
+    own.peer = "self";
+    store(submissions_.add(own));
+    store(submissions_.add(record(2)));
+    clock_.advance(seconds(100));
+    auto recent = record(3);
+    recent.peer = "self";
+    store(submissions_.add(recent));
+    auto before = clock_.wall_now();
+    before.nanos -= 50'000'000'000ULL;
+    EXPECT_EQ(async::testing::run(context_, submissions_.clean_up(before)).value(), 1U);
+    EXPECT_FALSE(submissions_.find(key_of(own)).value().has_value());
+    EXPECT_EQ(told(), (std::vector{3, 2})) << "and nobody is told of it";
+}
+
 TEST_F(SubmissionsTest, of_a_removed_service_nothing_is_left) {
     store(submissions_.add(record(1)));
     store(submissions_.forget({}));

@@ -69,8 +69,8 @@ public:
     /// {"submissions":[...]}, newest first.
     std::string catchup_answer(const types::ServiceId& service);
 
-    /// Erases what was received before `before` and is settled, and shortens what peers are no
-    /// longer told of. Returns how many were erased.
+    /// Erases what was received before `before` and is settled or our own, and shortens what peers
+    /// are no longer told of. Returns how many were erased.
     async::Task<base::Result<std::size_t>> clean_up(types::Timestamp before);
 
 private:
