@@ -57,7 +57,8 @@ public:
         {
             const std::lock_guard lock(mutex_);
             ++posts_;
-            posted_.emplace(request.envelope.event_id, now);
+            posted_.emplace(request.envelope.event_id,
+                            std::pair(now, types::envelope_digest(request.envelope)));
         }
         changed_.notify_all();
         co_return aggregator::Posted{aggregator::Posted::State::Mined, types::EvmTxHash{}};
@@ -66,12 +67,14 @@ public:
         base::Bytes /*reference*/, aggregator::OnSigned /*on_signed*/) override {
         co_return std::optional<aggregator::Posted>();
     }
-    async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+    async::Task<base::Result<std::optional<aggregator::PostedElsewhere>>> find_posted(
         types::SubmitAction /*action*/, types::EventId event,
         std::uint64_t /*from_block*/) override {
         const std::lock_guard lock(mutex_);
-        co_return posted_.contains(event) ? std::optional<types::TxHash>(types::EvmTxHash{})
-                                          : std::nullopt;
+        const auto found = posted_.find(event);
+        co_return found == posted_.end()
+            ? std::nullopt
+            : std::optional(aggregator::PostedElsewhere{types::EvmTxHash{}, found->second.second});
     }
     async::Task<base::Result<std::vector<std::string>>> weights(
         types::SubmitAction /*action*/, std::vector<types::EvmAddress> signers,
@@ -89,7 +92,7 @@ public:
                                [&] { return posted_.contains(event); })) {
             throw std::runtime_error("an event was not posted within a minute");
         }
-        return posted_.at(event);
+        return posted_.at(event).first;
     }
     std::size_t posts() const {
         const std::lock_guard lock(mutex_);

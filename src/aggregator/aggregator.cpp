@@ -69,12 +69,13 @@ std::size_t Aggregator::open_queues() const {
     return open_.size();
 }
 
-Aggregator::Line& Aggregator::line_of(const types::ServiceId& service) {
+// Under the mutex.
+std::shared_ptr<Aggregator::Line> Aggregator::line_of(const types::ServiceId& service) {
     auto& line = lines_[service];
     if (!line) {
-        line = std::make_unique<Line>(options_.runs_per_service);
+        line = std::make_shared<Line>(options_.runs_per_service);
     }
-    return *line;
+    return line;
 }
 
 void Aggregator::submit(types::ResultRecord result) {
@@ -84,13 +85,13 @@ void Aggregator::submit(types::ResultRecord result) {
     }
     {
         const std::lock_guard lock(mutex_);
-        auto& line = line_of(service);
-        if (line.followed.size() >= options_.followed_per_service) {
-            line.waiting.push_back({result.event_sequence, result.response_index});
+        const auto line = line_of(service);
+        if (line->followed.size() >= options_.followed_per_service) {
+            line->waiting.push_back({result.event_sequence, result.response_index});
             waiting_.add(1);
             return;
         }
-        line.followed.insert(key_of(result));
+        line->followed.insert(key_of(result));
     }
     start(service, std::make_shared<const types::ResultRecord>(std::move(result)));
 }
@@ -99,7 +100,7 @@ void Aggregator::resume(const types::ServiceId& service, std::uint64_t event_seq
                         std::uint32_t response_index) {
     {
         const std::lock_guard lock(mutex_);
-        line_of(service).waiting.push_back({event_sequence, response_index});
+        line_of(service)->waiting.push_back({event_sequence, response_index});
         waiting_.add(1);
     }
     start_waiting(service);
@@ -109,11 +110,11 @@ bool Aggregator::take(types::SubmissionRecord submission) {
     const auto service = submission.submission->trigger_action.config.service_id;
     {
         const std::lock_guard lock(mutex_);
-        auto& line = line_of(service);
-        if (line.peers.size() >= options_.peers_per_service) {
+        const auto line = line_of(service);
+        if (line->peers.size() >= options_.peers_per_service) {
             return false;
         }
-        line.peers.insert(key_of(submission));
+        line->peers.insert(key_of(submission));
     }
     start(service, std::make_shared<const types::SubmissionRecord>(std::move(submission)));
     return true;
@@ -128,27 +129,30 @@ void Aggregator::start_waiting(const types::ServiceId& service) {
         Reference reference{};
         {
             const std::lock_guard lock(mutex_);
-            auto& line = line_of(service);
-            if (line.waiting.empty() || line.followed.size() >= options_.followed_per_service) {
+            const auto line = line_of(service);
+            if (line->followed.empty() && line->peers.empty() && line->waiting.empty()) {
+                lines_.erase(service);
                 return;
             }
-            reference = line.waiting.front();
-            line.waiting.pop_front();
+            if (line->waiting.empty() || line->followed.size() >= options_.followed_per_service) {
+                return;
+            }
+            reference = line->waiting.front();
+            line->waiting.pop_front();
             waiting_.add(-1);
-            line.followed.insert(
+            line->followed.insert(
                 types::result_key(reference.event_sequence, reference.response_index));
         }
         start(service, reference);
     }
 }
 
-// Its place is free.
-void Aggregator::leave(const types::ServiceId& service, const base::Bytes& key) {
+void Aggregator::free_place(const types::ServiceId& service, const base::Bytes& key) {
     {
         const std::lock_guard lock(mutex_);
-        auto& line = line_of(service);
-        line.followed.erase(key);
-        line.peers.erase(key);
+        const auto line = line_of(service);
+        line->followed.erase(key);
+        line->peers.erase(key);
     }
     start_waiting(service);
 }
@@ -162,7 +166,7 @@ async::Task<void> Aggregator::follow(types::ServiceId service, Start from) {
             ended = std::move(work).error();
         } else if (!work.value()) {
             const auto& gone = std::get<Reference>(from);
-            leave(service, types::result_key(gone.event_sequence, gone.response_index));
+            free_place(service, types::result_key(gone.event_sequence, gone.response_index));
             co_return;
         } else {
             ended = co_await follow_to_end(std::move(work.value()));

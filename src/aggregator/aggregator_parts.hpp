@@ -12,6 +12,10 @@ namespace wavs::aggregator {
 /// Why a result ended whose event is no longer part of its chain.
 inline constexpr std::string_view kRetracted = "the chain replaced the block of its event";
 
+/// Why a signed result ended although its event is on chain.
+inline constexpr std::string_view kOtherResult =
+    "operators signed different results, and another one is on chain: see `wavs-cli divergences`";
+
 /// Who delivered what this node has signed itself.
 inline constexpr std::string_view kSelf = "self";
 

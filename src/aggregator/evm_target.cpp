@@ -122,11 +122,13 @@ async::Task<base::Result<std::optional<Posted>>> EvmTarget::resume(base::Bytes r
     co_return done ? std::optional(mined(std::move(*done))) : std::nullopt;
 }
 
-async::Task<base::Result<std::optional<types::TxHash>>> EvmTarget::find_posted(
+async::Task<base::Result<std::optional<PostedElsewhere>>> EvmTarget::find_posted(
     types::SubmitAction action, types::EventId event, std::uint64_t from_block) {
     WAVS_CO_TRY(const auto evm, evm_action(action));
     WAVS_CO_TRY(const auto found, co_await chain_.posted().find(evm.address, event, from_block));
-    co_return found ? std::optional<types::TxHash>(types::EvmTxHash{found->tx_hash}) : std::nullopt;
+    co_return found
+        ? std::optional(PostedElsewhere{types::EvmTxHash{found->tx_hash}, found->envelope_digest})
+        : std::nullopt;
 }
 
 async::Task<base::Result<std::vector<std::string>>> EvmTarget::weights(

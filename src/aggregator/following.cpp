@@ -165,14 +165,14 @@ async::Task<base::Result<void>> Aggregator::ask_and_perform(WorkPtr work) {
 async::Task<base::Result<std::vector<types::AggregatorAction>>> Aggregator::ask_component(
     Question question, Input input) {
     auto delay = options_.first_retry;
-    async::Semaphore* asking = nullptr;
+    std::shared_ptr<Line> line;
     {
         const std::lock_guard lock(mutex_);
-        asking = &line_of(input.service->id).asking;
+        line = line_of(input.service->id);
     }
     while (true) {
         {
-            WAVS_CO_TRY(const auto permit, co_await asking->acquire());
+            WAVS_CO_TRY(const auto permit, co_await line->asking.acquire());
             auto actions = co_await (deps_.components.*question)(input);
             if (actions.has_value() || !is_transient(actions.error())) {
                 co_return std::move(actions);
@@ -263,7 +263,7 @@ async::Task<base::Result<void>> Aggregator::wait_and_ask(WorkPtr work, types::Ti
     while (true) {
         WAVS_CO_TRY(const bool wanted, co_await wait_until(*work, due));
         if (!wanted) {
-            leave(work->input.service->id, work->key);
+            free_place(work->input.service->id, work->key);
             co_return base::ok();
         }
         auto answer = co_await ask_component(&ComponentRunner::timer_callback, work->input);
@@ -374,7 +374,7 @@ storage::Batch Aggregator::ended_work(Work& work) {
     if (work.stored) {
         erase_timers(batch, work.key);
     }
-    leave(work.left.service_id, work.key);
+    free_place(work.left.service_id, work.key);
     return batch;
 }
 

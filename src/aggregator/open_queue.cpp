@@ -45,7 +45,7 @@ async::Task<void> Aggregator::drive(OpenQueuePtr queue) {
         queue->look_again.reset();
         auto step = co_await look_at(*queue);
         if (step.has_value() && step.value() == Step::Done) {
-            if (leave(*queue)) {
+            if (close(*queue)) {
                 co_return;
             }
             delay = options_.first_retry;
@@ -74,7 +74,7 @@ async::Task<void> Aggregator::drive(OpenQueuePtr queue) {
 }
 
 // False when somebody has added to it meanwhile.
-bool Aggregator::leave(OpenQueue& queue) {
+bool Aggregator::close(OpenQueue& queue) {
     const std::lock_guard lock(mutex_);
     const std::lock_guard queue_lock(queue.mutex);
     if (!queue.incoming.empty()) {
@@ -112,13 +112,13 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::look_at(OpenQueue& queue
         co_return co_await settled_before(queue);
     }
     if (expired(queue)) {
-        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Expired, std::nullopt,
-                                    "no quorum in time: " + queue.told));
+        WAVS_CO_TRY(co_await settle(
+            queue, {types::ResultState::Expired, {}, "no quorum in time: " + queue.told}));
         co_return Step::Done;
     }
     if (!deps_.services(queue.record().service_id)) {
-        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Expired, std::nullopt,
-                                    "the service was removed"));
+        WAVS_CO_TRY(
+            co_await settle(queue, {types::ResultState::Expired, {}, "the service was removed"}));
         co_return Step::Done;
     }
     co_return co_await attempt(queue);
@@ -172,6 +172,9 @@ storage::Batch Aggregator::add(OpenQueue& queue, const std::vector<Member>& inco
         record.opened_at = now;
         record.state = types::ResultState::Collecting;
         record.reason.clear();
+        queue.from_block.reset();
+        queue.reached.reset();
+        queue.refusals = 0;
     }
     record.updated_at = now;
     storage::Batch batch;
@@ -218,38 +221,43 @@ bool Aggregator::expired(const OpenQueue& queue) const {
            queue.record().opened_at < earlier(deps_.clock.wall_now(), options_.open_ttl);
 }
 
-async::Task<base::Result<void>> Aggregator::settle(OpenQueue& queue, types::ResultState state,
-                                                   std::optional<types::TxHash> hash,
-                                                   std::string reason, storage::Batch batch) {
+async::Task<base::Result<void>> Aggregator::settle(OpenQueue& queue, Settled settled) {
     auto& record = queue.record();
-    record.state = state;
+    record.state = settled.state;
     record.updated_at = deps_.clock.wall_now();
-    record.tx_hash = hash;
-    record.reason = reason;
-    put(batch, record);
+    record.tx_hash = settled.hash;
+    record.reason = settled.reason;
+    put(settled.batch, record);
     for (const auto& [work, action] : queue.members) {
-        batch.append(ended_action(*work, action, {state, hash, reason}));
+        types::EndedAction ended{settled.state, settled.hash, settled.reason};
+        if (settled.posted &&
+            *settled.posted != types::envelope_digest(work->submission->envelope)) {
+            ended.state = types::ResultState::Superseded;
+            ended.reason = kOtherResult;
+        }
+        settled.batch.append(ended_action(*work, action, std::move(ended)));
     }
-    auto committed = co_await queues_.commit(std::move(batch));
+    auto committed = co_await queues_.commit(std::move(settled.batch));
     if (!committed.has_value()) {
         queue.stored.reset();
         co_return std::move(committed);
     }
     const auto event = types::to_string(queue.event);
-    if (state == types::ResultState::Burned && hash) {
+    if (settled.state == types::ResultState::Burned && settled.hash) {
         telemetry::log_info("aggregator", "result is on chain",
                             {{"event", event},
-                             {"state", types::to_string(state)},
-                             {"tx", types::to_string(*hash)}});
-        co_await call_back(queue, *hash);
+                             {"state", types::to_string(settled.state)},
+                             {"tx", types::to_string(*settled.hash)}});
+        co_await call_back(queue, *settled.hash);
     } else {
-        if (state == types::ResultState::Failed || state == types::ResultState::Expired) {
+        if (settled.state == types::ResultState::Failed ||
+            settled.state == types::ResultState::Expired) {
             failed_.add();
         }
-        telemetry::log_warn("aggregator", "result given up: " + reason,
-                            {{"event", event}, {"state", types::to_string(state)}});
-        if (queue.told != reason) {
-            co_await call_back(queue, std::move(reason));
+        telemetry::log_warn("aggregator", "result given up: " + settled.reason,
+                            {{"event", event}, {"state", types::to_string(settled.state)}});
+        if (queue.told != settled.reason) {
+            co_await call_back(queue, std::move(settled.reason));
         }
     }
     queue.members.clear();

@@ -19,6 +19,32 @@ struct Aggregator::Chosen {
     std::uint32_t reference_block = 0;
 };
 
+/// What the chain says to the envelopes of a queue.
+struct Aggregator::Choice {
+    std::optional<Chosen> chosen;
+    /// Why none has quorum.
+    std::string text;
+    /// And none ever will.
+    bool refused = false;
+};
+
+/// Whether another operator has posted; `unknown` says why that cannot be told now.
+struct Aggregator::Elsewhere {
+    bool posted = false;
+    std::optional<base::Error> unknown;
+};
+
+/// How a queue ends.
+struct Aggregator::Settled {
+    types::ResultState state = types::ResultState::Failed;
+    std::optional<types::TxHash> hash;
+    std::string reason;
+    /// The digest of the envelope on chain, when it is known: who signed another has lost.
+    std::optional<types::Bytes32> posted = std::nullopt;
+    /// Stored in the same commit.
+    storage::Batch batch = {};
+};
+
 /// A queue that is not settled. One task drives it; others add to it.
 struct Aggregator::OpenQueue {
     OpenQueue(base::Bytes its_key, types::EventId its_event, types::QueueTarget its_target)
@@ -47,6 +73,8 @@ struct Aggregator::OpenQueue {
     std::optional<std::pair<base::SteadyTime, std::uint64_t>> reached;
     /// What is to be posted when it is our turn.
     std::optional<Chosen> in_line;
+    /// The digest of what was sent last; unknown after a restart.
+    std::optional<types::Bytes32> sent;
     /// The component waits for another signature.
     bool held = false;
     /// Look again so soon; none: after the usual time.

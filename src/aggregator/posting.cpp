@@ -127,8 +127,8 @@ async::Task<base::Result<bool>> Aggregator::retracted(OpenQueue& queue) {
         }
     }
     if (gone) {
-        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Retracted, std::nullopt,
-                                    std::string(kRetracted)));
+        WAVS_CO_TRY(co_await settle(
+            queue, {types::ResultState::Retracted, std::nullopt, std::string(kRetracted)}));
     }
     co_return gone;
 }
@@ -144,38 +144,39 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& 
         co_return Step::Again;
     }
     if (queue.held) {
-        WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
-        co_return posted ? Step::Done : Step::Again;
+        WAVS_CO_TRY(const auto elsewhere, co_await look_elsewhere(queue, *target.value()));
+        co_return elsewhere.posted ? Step::Done : Step::Again;
     }
     // While others have their turn the chain need not be asked again.
     auto chosen = std::exchange(queue.in_line, std::nullopt);
     const bool has_waited = chosen.has_value();
     if (!chosen) {
-        WAVS_CO_TRY(chosen, co_await choose(queue, *target.value()));
-    }
-    if (!chosen) {
-        // Settled by what the chain says, or not yet. Others may have had more luck.
-        if (types::is_final(queue.record().state)) {
-            co_return Step::Done;
+        WAVS_CO_TRY(auto choice, co_await choose(queue, *target.value()));
+        if (!choice.chosen) {
+            co_return co_await none_chosen(queue, *target.value(), choice);
         }
-        WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
-        co_return posted ? Step::Done : Step::Again;
+        chosen = std::move(choice.chosen);
     }
     WAVS_CO_TRY(const bool ours, co_await is_our_turn(queue, *target.value(), *chosen));
-    WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
-    if (posted) {
+    WAVS_CO_TRY(const auto elsewhere, co_await look_elsewhere(queue, *target.value()));
+    if (elsewhere.posted) {
         co_return Step::Done;
     }
-    if (!ours) {
+    if (!ours || elsewhere.unknown) {
+        // Not knowing is no leave to post: it could be the second transaction.
+        if (ours) {
+            co_await tell(queue, *elsewhere.unknown);
+        }
         queue.in_line = std::move(chosen);
         co_return Step::Again;
     }
     if (has_waited) {
         // Its reference block is old.
-        WAVS_CO_TRY(chosen, co_await choose(queue, *target.value()));
-        if (!chosen) {
-            co_return types::is_final(queue.record().state) ? Step::Done : Step::Again;
+        WAVS_CO_TRY(auto choice, co_await choose(queue, *target.value()));
+        if (!choice.chosen) {
+            co_return co_await none_chosen(queue, *target.value(), choice);
         }
+        chosen = std::move(choice.chosen);
     }
     WAVS_CO_TRY(const bool selected, co_await select(queue, *target.value(), *chosen));
     if (!selected) {
@@ -184,10 +185,27 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::attempt_anew(OpenQueue& 
     co_return co_await send(queue, std::move(target.value()), std::move(*chosen));
 }
 
-// True when the queue is settled by a transaction of another operator. Without peers there is none.
-async::Task<base::Result<bool>> Aggregator::posted_by_another(OpenQueue& queue, Target& target) {
+// Others may have had more luck, and what the manager says may follow from that.
+async::Task<base::Result<Aggregator::Step>> Aggregator::none_chosen(OpenQueue& queue,
+                                                                    Target& target,
+                                                                    const Choice& choice) {
+    WAVS_CO_TRY(const auto elsewhere, co_await look_elsewhere(queue, target));
+    if (elsewhere.posted) {
+        co_return Step::Done;
+    }
+    if (choice.refused && !elsewhere.unknown) {
+        WAVS_CO_TRY(co_await settle(queue, {types::ResultState::Failed, {}, choice.text}));
+        co_return Step::Done;
+    }
+    co_await tell(queue, choice.text);
+    co_return Step::Again;
+}
+
+// Settles the queue when another operator's transaction is found. Without peers there is none.
+async::Task<base::Result<Aggregator::Elsewhere>> Aggregator::look_elsewhere(OpenQueue& queue,
+                                                                            Target& target) {
     if (deps_.exchange == nullptr) {
-        co_return false;
+        co_return Elsewhere();
     }
     const auto& data = queue.speaker().work->submission->trigger_action.data;
     if (!queue.from_block) {
@@ -196,27 +214,31 @@ async::Task<base::Result<bool>> Aggregator::posted_by_another(OpenQueue& queue, 
     if (!queue.from_block) {
         auto block = co_await target.block_at(not_before(data, queue.record().opened_at));
         if (!block.has_value()) {
-            co_await tell(queue, block.error());
-            co_return false;
+            co_return unknown_elsewhere(std::move(block).error());
         }
         queue.from_block = block.value();
     }
-    auto posted = co_await target.find_posted(queue.speaker().action, queue.event,
-                                              queue.from_block.value_or(0));
+    auto posted =
+        co_await target.find_posted(queue.speaker().action, queue.event, *queue.from_block);
     if (!posted.has_value()) {
-        if (posted.error().kind() == base::ErrorKind::Cancelled) {
-            co_return std::move(posted).error();
-        }
-        co_await tell(queue, posted.error());
-        co_return false;
+        co_return unknown_elsewhere(std::move(posted).error());
     }
     if (!posted.value()) {
-        co_return false;
+        co_return Elsewhere();
     }
     posted_by_others_.add();
-    WAVS_CO_TRY(co_await settle(queue, types::ResultState::Burned, std::move(*posted.value()),
-                                "posted by another operator"));
-    co_return true;
+    auto& [hash, digest] = *posted.value();
+    Settled settled{types::ResultState::Burned, std::move(hash), "posted by another operator"};
+    settled.posted = digest;
+    WAVS_CO_TRY(co_await settle(queue, std::move(settled)));
+    co_return Elsewhere{true, std::nullopt};
+}
+
+base::Result<Aggregator::Elsewhere> Aggregator::unknown_elsewhere(base::Error why) {
+    if (why.kind() == base::ErrorKind::Cancelled) {
+        return why;
+    }
+    return Elsewhere{false, std::move(why)};
 }
 
 // Of all that was signed, what the manager counts: one signature that it does not know makes it
@@ -273,10 +295,8 @@ async::Task<base::Result<QuorumCheck>> Aggregator::check(
     }
 }
 
-// The envelope with quorum, those with most signatures first; none when there is none. What can
-// never pass settles the queue.
-async::Task<base::Result<std::optional<Aggregator::Chosen>>> Aggregator::choose(OpenQueue& queue,
-                                                                                Target& target) {
+// The envelope with quorum, those with most signatures first.
+async::Task<base::Result<Aggregator::Choice>> Aggregator::choose(OpenQueue& queue, Target& target) {
     std::multimap<std::size_t, Queue::Collected, std::greater<>> all;
     for (const auto& [digest, collected] : queue.stored->envelopes) {
         all.emplace(collected.signatures.size(), collected);
@@ -296,19 +316,18 @@ async::Task<base::Result<std::optional<Aggregator::Chosen>>> Aggregator::choose(
             continue;
         }
         if (answer.value().state == QuorumCheck::State::Reached) {
-            co_return Chosen{one.envelope.envelope, std::move(signatures),
-                             answer.value().reference_block};
+            Choice out;
+            out.chosen = {one.envelope.envelope, std::move(signatures),
+                          answer.value().reference_block};
+            co_return std::move(out);
         }
         refused += answer.value().state == QuorumCheck::State::Refused ? 1 : 0;
         text = text.value_or(answer.value().text);
     }
-    const auto said = text ? *text : (error ? error->message() : std::string());
-    if (!all.empty() && refused == all.size()) {
-        WAVS_CO_TRY(co_await settle(queue, types::ResultState::Failed, std::nullopt, said));
-    } else {
-        co_await tell(queue, said);
-    }
-    co_return std::optional<Chosen>();
+    Choice none;
+    none.text = text ? *text : (error ? error->message() : std::string());
+    none.refused = !all.empty() && refused == all.size();
+    co_return std::move(none);
 }
 
 // One after the other, so that one event costs one transaction (docs/decisions.md D-83).
@@ -366,6 +385,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::send(OpenQueue& queue,
     PostRequest request;
     request.action = speaker.action;
     request.service = queue.service()->id;
+    queue.sent = types::envelope_digest(chosen.envelope);
     request.envelope = std::move(chosen.envelope);
     request.signatures = std::move(chosen.signatures);
     request.reference_block = chosen.reference_block;
@@ -414,8 +434,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(OpenQueue& 
         }
         if (error.code() == base::ErrorCode("tx_max_gas")) {
             auto text = over_max_gas(queue.speaker().work->input, error);
-            WAVS_CO_TRY(
-                co_await settle(queue, types::ResultState::Failed, std::nullopt, std::move(text)));
+            WAVS_CO_TRY(co_await settle(queue, {types::ResultState::Failed, {}, std::move(text)}));
             co_return Step::Done;
         }
         if (error.code() == base::ErrorCode("tx_reverted")) {
@@ -442,8 +461,11 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::take_outcome(OpenQueue& 
                             "transaction was on its way",
                             {{"event", types::to_string(queue.event)}});
     }
-    WAVS_CO_TRY(co_await settle(queue, types::ResultState::Burned, posted.tx_hash,
-                                std::string(gone ? kRetracted : ""), std::move(posted.settled)));
+    Settled settled{types::ResultState::Burned, posted.tx_hash,
+                    std::string(gone ? kRetracted : "")};
+    settled.posted = queue.sent;
+    settled.batch = std::move(posted.settled);
+    WAVS_CO_TRY(co_await settle(queue, std::move(settled)));
     co_return Step::Done;
 }
 
@@ -454,9 +476,13 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::refused_by_handler(OpenQ
     if (deps_.exchange != nullptr) {
         auto target = co_await deps_.targets(queue.speaker().action);
         if (target.has_value()) {
-            WAVS_CO_TRY(const bool posted, co_await posted_by_another(queue, *target.value()));
-            if (posted) {
+            WAVS_CO_TRY(const auto elsewhere, co_await look_elsewhere(queue, *target.value()));
+            if (elsewhere.posted) {
                 co_return Step::Done;
+            }
+            if (elsewhere.unknown) {
+                co_await tell(queue, *elsewhere.unknown);
+                co_return Step::Again;
             }
         }
     }
@@ -464,8 +490,7 @@ async::Task<base::Result<Aggregator::Step>> Aggregator::refused_by_handler(OpenQ
     if (++queue.refusals < kMaxRefusals) {
         co_return Step::Again;
     }
-    WAVS_CO_TRY(
-        co_await settle(queue, types::ResultState::Superseded, std::nullopt, std::move(text)));
+    WAVS_CO_TRY(co_await settle(queue, {types::ResultState::Superseded, {}, std::move(text)}));
     co_return Step::Done;
 }
 

@@ -230,7 +230,8 @@ void PostedScan::add_locked(const Block& block) {
         if (call.has_value()) {
             const Key key(*transaction.to, call.value().envelope.event_id, block.header.number,
                           transaction.hash);
-            if (transactions_.emplace(key, false).second) {
+            const auto digest = types::envelope_digest(call.value().envelope);
+            if (transactions_.emplace(key, Handled{digest}).second) {
                 out.transactions.push_back(key);
             }
         }
@@ -280,14 +281,14 @@ void PostedScan::forget() {
 }
 
 // The first one from `after` on of the same event that is not known to have failed.
-std::optional<PostedScan::Key> PostedScan::next_hit_locked(const Key& after) const {
+std::optional<PostedScan::Hit> PostedScan::next_hit_locked(const Key& after) const {
     const auto event_of = [](const Key& key) {
         return std::tie(std::get<0>(key), std::get<1>(key));
     };
     for (auto at = transactions_.lower_bound(after);
          at != transactions_.end() && event_of(at->first) == event_of(after); ++at) {
-        if (!at->second) {
-            return at->first;
+        if (!at->second.failed) {
+            return *at;
         }
     }
     return std::nullopt;
@@ -298,7 +299,7 @@ async::Task<base::Result<std::optional<PostedResult>>> PostedScan::confirmed(
     types::EvmAddress handler, types::EventId event, std::uint64_t from_block) {
     Key after(handler, event, from_block, types::Bytes32());
     while (true) {
-        std::optional<Key> hit;
+        std::optional<Hit> hit;
         {
             const std::lock_guard lock(mutex_);
             hit = next_hit_locked(after);
@@ -306,22 +307,24 @@ async::Task<base::Result<std::optional<PostedResult>>> PostedScan::confirmed(
         if (!hit) {
             co_return std::optional<PostedResult>();
         }
-        const auto& hash = std::get<3>(*hit);
+        const auto& [key, handled] = *hit;
+        const auto& hash = std::get<3>(key);
         WAVS_CO_TRY(const auto receipt, co_await client_.receipt(hash));
         if (receipt && receipt->success) {
-            co_return std::optional(PostedResult{hash, receipt->block_number});
+            co_return std::optional(
+                PostedResult{hash, receipt->block_number, handled.envelope_digest});
         }
         const std::lock_guard lock(mutex_);
         if (!receipt) {
             // Its block was replaced, or the endpoint lags behind the one that gave the block.
-            drop_from_locked(std::get<2>(*hit));
+            drop_from_locked(std::get<2>(key));
             co_return incomplete(fmt::format("the endpoint does not have the receipt of {}",
                                              types::to_string(hash)));
         }
-        if (const auto known = transactions_.find(*hit); known != transactions_.end()) {
-            known->second = true;
+        if (const auto known = transactions_.find(key); known != transactions_.end()) {
+            known->second.failed = true;
         }
-        after = *hit;
+        after = key;
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "choosing_components.hpp"
 #include "wavs/aggregator/aggregator.hpp"
 #include "wavs/async/testing/fake_timers.hpp"
 #include "wavs/async/testing/run.hpp"
@@ -19,7 +20,7 @@ namespace wavs::aggregator::testing {
 inline types::ChainKey chain() { return types::ChainKey::parse("evm:1").value(); }
 inline types::ChainKey other_chain() { return types::ChainKey::parse("evm:2").value(); }
 
-class FakeComponents final : public ComponentRunner {
+class FakeComponents final : public ChoosingComponents {
 public:
     async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
         Input /*input*/) override {
@@ -41,24 +42,7 @@ public:
         }
         co_return after_timer;
     }
-    async::Task<base::Result<void>> submit_callback(Input /*input*/, SubmitResult result) override {
-        const auto* hash = std::get_if<types::TxHash>(&result);
-        callbacks.push_back(hash != nullptr ? "ok" : std::get<std::string>(result));
-        co_return base::ok();
-    }
-    async::Task<base::Result<bool>> selects(Input /*input*/) override {
-        co_return static_cast<bool>(choose);
-    }
-    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
-        Input /*input*/, types::SubmitAction /*action*/,
-        std::vector<QuorumEntry> entries) override {
-        co_return choose(entries);
-    }
 
-    /// What it wants posted, if it has a say.
-    std::function<base::Result<std::optional<std::vector<std::uint32_t>>>(
-        const std::vector<QuorumEntry>&)>
-        choose;
     int processed = 0;
     int timers = 0;
     std::deque<base::Error> process_faults;
@@ -66,7 +50,6 @@ public:
     std::vector<types::AggregatorAction> actions{
         types::SubmitAction{types::EvmSubmitAction{chain(), {}, {}}}};
     std::vector<types::AggregatorAction> after_timer = actions;
-    std::vector<std::string> callbacks;
 };
 
 class FakeTarget final : public Target {
@@ -120,10 +103,10 @@ public:
         on_its_way.erase(reference);
         co_return std::optional(mined(types::EvmTxHash{}));
     }
-    async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+    async::Task<base::Result<std::optional<PostedElsewhere>>> find_posted(
         types::SubmitAction /*action*/, types::EventId /*event*/,
         std::uint64_t /*from_block*/) override {
-        co_return std::optional<types::TxHash>();
+        co_return std::optional<PostedElsewhere>();
     }
     async::Task<base::Result<std::vector<std::string>>> weights(
         types::SubmitAction /*action*/, std::vector<types::EvmAddress> signers,

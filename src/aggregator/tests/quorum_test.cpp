@@ -189,6 +189,9 @@ TEST_F(QuorumTest, a_dishonest_result_that_comes_first_does_not_keep_the_honest_
     expect_posted_once(1);
     EXPECT_EQ(chain_.find(id_of(*operators_[0], 0))->digest,
               types::envelope_digest(signed_by(*operators_[1], 0).envelope));
+    EXPECT_EQ(state_of(*operators_[0], 1), ResultState::Superseded) << "another one is on chain";
+    EXPECT_EQ(state_of(*operators_[1], 1), ResultState::Burned);
+    EXPECT_EQ(state_of(*operators_[2], 1), ResultState::Burned);
     EXPECT_EQ(log_.count("operators signed different results"), 3U) << "each operator sees it";
     EXPECT_EQ(operators_[0]->exchange->submissions().divergences().value().size(), 1U);
 }
@@ -278,6 +281,36 @@ TEST_F(QuorumTest, whoever_is_first_but_gone_is_waited_for_and_then_replaced) {
     }
     pass(seconds(60));
     expect_posted_once(8);
+}
+
+// The handler would take a second one, so that only knowing keeps them from sending it.
+TEST_F(QuorumTest, who_cannot_see_what_others_posted_posts_nothing) {
+    chain_.refuses_repeats = false;
+    found(3, 2);
+    for (auto& one : operators_) {
+        one->target->blind = true;
+    }
+    all_sign(0);
+    pass(seconds(120));
+    EXPECT_EQ(chain_.mined.size(), 0U);
+    for (auto& one : operators_) {
+        EXPECT_EQ(one->components.callbacks.back(), "EVM client: no block 7");
+        one->target->blind = false;
+    }
+    pass(seconds(400));
+    expect_posted_once(1);
+}
+
+TEST_F(QuorumTest, what_holds_a_result_up_is_told_once_whatever_else_fails) {
+    found(3, 2);
+    operators_[0]->target->blind = true;
+    sign_event(*operators_[0], 0);
+    pass(seconds(300));
+    EXPECT_EQ(operators_[0]->components.callbacks,
+              (std::vector<std::string>{
+                  "Insufficient Quorum: weight 1 < threshold 2 (total weight: 3)"}));
+    EXPECT_EQ(log_.count("not posted yet"), 3U) << "once by each of the three";
+    EXPECT_EQ(log_.count("posting failed"), 0U);
 }
 
 class SelectionTest : public QuorumTest {

@@ -158,12 +158,16 @@ public:
         WAVS_CO_TRY(auto posted, co_await receipt(std::move(reference), hash));
         co_return std::optional(std::move(posted));
     }
-    async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+    async::Task<base::Result<std::optional<PostedElsewhere>>> find_posted(
         types::SubmitAction /*action*/, types::EventId event, std::uint64_t from_block) override {
         WAVS_CO_TRY(co_await reach());
+        if (blind) {
+            co_return base::Error(base::ErrorKind::Unavailable, "blind", "EVM client: no block 7");
+        }
         const auto* found = chain_.find(event);
-        co_return found != nullptr && found->block >= from_block ? std::optional(found->hash)
-                                                                 : std::nullopt;
+        co_return found != nullptr && found->block >= from_block
+            ? std::optional(PostedElsewhere{found->hash, found->digest})
+            : std::nullopt;
     }
     async::Task<base::Result<std::vector<std::string>>> weights(
         types::SubmitAction /*action*/, std::vector<types::EvmAddress> signers,
@@ -177,6 +181,8 @@ public:
 
     /// Its endpoint does not answer.
     bool gone = false;
+    /// It answers, but does not have the blocks in which others may have posted.
+    bool blind = false;
 
 private:
     async::Task<base::Result<void>> reach() {

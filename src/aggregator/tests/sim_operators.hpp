@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "choosing_components.hpp"
 #include "sim_chain.hpp"
 #include "sim_network.hpp"
 #include "wavs/aggregator/aggregator.hpp"
@@ -21,7 +22,7 @@
 namespace wavs::aggregator::testing {
 
 /// The aggregator component of a simulated operator: one destination.
-class SimComponents final : public ComponentRunner {
+class SimComponents final : public ChoosingComponents {
 public:
     async::Task<base::Result<std::vector<types::AggregatorAction>>> process_input(
         Input /*input*/) override {
@@ -33,27 +34,9 @@ public:
         Input /*input*/) override {
         co_return std::vector<types::AggregatorAction>();
     }
-    async::Task<base::Result<void>> submit_callback(Input /*input*/, SubmitResult result) override {
-        const auto* hash = std::get_if<types::TxHash>(&result);
-        callbacks.push_back(hash != nullptr ? "ok" : std::get<std::string>(result));
-        co_return base::ok();
-    }
-    async::Task<base::Result<bool>> selects(Input /*input*/) override {
-        co_return static_cast<bool>(choose);
-    }
-    async::Task<base::Result<std::optional<std::vector<std::uint32_t>>>> select(
-        Input /*input*/, types::SubmitAction /*action*/,
-        std::vector<QuorumEntry> entries) override {
-        co_return choose(entries);
-    }
 
-    /// What it wants posted, if it has a say.
-    std::function<base::Result<std::optional<std::vector<std::uint32_t>>>(
-        const std::vector<QuorumEntry>&)>
-        choose;
     int processed = 0;
     std::optional<unsigned __int128> gas_price;
-    std::vector<std::string> callbacks;
 };
 
 /// Operators of one service with real signatures, on virtual time: a chain, a network, and per

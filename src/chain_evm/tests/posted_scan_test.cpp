@@ -24,12 +24,15 @@ types::EventId event(std::uint8_t first) {
     out.array()[0] = first;
     return out;
 }
-base::Bytes call_of(const types::EventId& id) {
+types::Envelope envelope_of(const types::EventId& id) {
     types::Envelope envelope;
     envelope.event_id = id;
     envelope.payload = {1, 2, 3};
+    return envelope;
+}
+base::Bytes call_of(const types::EventId& id) {
     return encode_handle_signed_envelope(
-        envelope, make_signature_data({{handler(9), base::Bytes(65, 7)}}, 41));
+        envelope_of(id), make_signature_data({{handler(9), base::Bytes(65, 7)}}, 41));
 }
 
 // Its blocks come a second later than the rest.
@@ -215,6 +218,7 @@ TEST_F(PostedScanTest, finds_what_somebody_posted_for_this_event_at_this_handler
     const auto found = find(1);
     EXPECT_EQ(hash_of(found), hash);
     EXPECT_EQ(found.value()->block, 3U);
+    EXPECT_EQ(found.value()->envelope_digest, types::envelope_digest(envelope_of(event(1))));
     EXPECT_EQ(hash_of(find(2)), std::nullopt) << "another function";
     EXPECT_EQ(hash_of(find(2, 1)), std::nullopt) << "another handler";
     EXPECT_EQ(hash_of(find(1, 1, 3)), hash);

@@ -93,6 +93,9 @@ private:
     struct OpenQueue;
     using OpenQueuePtr = std::shared_ptr<OpenQueue>;
     struct Chosen;
+    struct Choice;
+    struct Elsewhere;
+    struct Settled;
     struct Join;
     enum class Step { Again, Done };
     /// A result that waits for its turn.
@@ -113,10 +116,10 @@ private:
     };
 
     // aggregator.cpp: whose turn it is.
-    Line& line_of(const types::ServiceId& service);
+    std::shared_ptr<Line> line_of(const types::ServiceId& service);
     void start(const types::ServiceId& service, Start from);
     void start_waiting(const types::ServiceId& service);
-    void leave(const types::ServiceId& service, const base::Bytes& key);
+    void free_place(const types::ServiceId& service, const base::Bytes& key);
     async::Task<void> follow(types::ServiceId service, Start from);
 
     // following.cpp: from a submission to its actions, and to its end.
@@ -144,15 +147,13 @@ private:
     // open_queue.cpp: from a submit action to a queue.
     void join(WorkPtr work, types::SubmitAction action);
     async::Task<void> drive(OpenQueuePtr queue);
-    bool leave(OpenQueue& queue);
+    bool close(OpenQueue& queue);
     async::Task<base::Result<bool>> wait(OpenQueue& queue, base::Duration most);
     async::Task<base::Result<Step>> look_at(OpenQueue& queue);
     async::Task<base::Result<void>> take_in(OpenQueue& queue);
     storage::Batch add(OpenQueue& queue, const std::vector<Member>& incoming);
     async::Task<base::Result<Step>> settled_before(OpenQueue& queue);
-    async::Task<base::Result<void>> settle(OpenQueue& queue, types::ResultState state,
-                                           std::optional<types::TxHash> hash, std::string reason,
-                                           storage::Batch batch = {});
+    async::Task<base::Result<void>> settle(OpenQueue& queue, Settled settled);
     async::Task<void> tell(OpenQueue& queue, std::string text);
     async::Task<void> tell(OpenQueue& queue, const base::Error& error);
     async::Task<void> call_back(const OpenQueue& queue, SubmitResult result);
@@ -162,8 +163,11 @@ private:
     async::Task<base::Result<Step>> attempt(OpenQueue& queue);
     async::Task<base::Result<Step>> attempt_anew(OpenQueue& queue);
     async::Task<base::Result<bool>> retracted(OpenQueue& queue);
-    async::Task<base::Result<bool>> posted_by_another(OpenQueue& queue, Target& target);
-    async::Task<base::Result<std::optional<Chosen>>> choose(OpenQueue& queue, Target& target);
+    async::Task<base::Result<Step>> none_chosen(OpenQueue& queue, Target& target,
+                                                const Choice& choice);
+    async::Task<base::Result<Elsewhere>> look_elsewhere(OpenQueue& queue, Target& target);
+    static base::Result<Elsewhere> unknown_elsewhere(base::Error why);
+    async::Task<base::Result<Choice>> choose(OpenQueue& queue, Target& target);
     async::Task<base::Result<QuorumCheck>> check(OpenQueue& queue, Target& target,
                                                  Queue::Collected collected,
                                                  std::vector<types::QueueSignature>& counted);
@@ -197,7 +201,8 @@ private:
     telemetry::Gauge waiting_;
     async::TaskGroup tasks_;
     mutable std::mutex mutex_;
-    std::map<types::ServiceId, std::unique_ptr<Line>> lines_;
+    /// Of the services of which something is followed.
+    std::map<types::ServiceId, std::shared_ptr<Line>> lines_;
     std::map<base::Bytes, OpenQueuePtr> open_;
 };
 

@@ -20,7 +20,7 @@ public:
     async::Task<base::Result<Posted>> post(PostRequest request) override;
     async::Task<base::Result<std::optional<Posted>>> resume(base::Bytes reference,
                                                             OnSigned on_signed) override;
-    async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+    async::Task<base::Result<std::optional<PostedElsewhere>>> find_posted(
         types::SubmitAction action, types::EventId event, std::uint64_t from_block) override;
     async::Task<base::Result<std::vector<std::string>>> weights(
         types::SubmitAction action, std::vector<types::EvmAddress> signers,

@@ -52,6 +52,12 @@ struct Posted {
     storage::Batch settled = {};
 };
 
+/// A result that is on chain, whoever sent it.
+struct PostedElsewhere {
+    types::TxHash tx_hash;
+    types::Bytes32 envelope_digest;
+};
+
 /// What is to be stored in the commit that records the transaction, before it leaves the process;
 /// called again when it is replaced. Owns what it needs and may be called from any thread.
 using OnSigned = std::function<storage::Batch(const types::TxHash&)>;
@@ -85,7 +91,7 @@ public:
                                                                     OnSigned on_signed) = 0;
     /// A transaction of somebody that has handled this event at this target, in a block not before
     /// `from_block`; none when there is none (yet). How far back it looks has a limit.
-    virtual async::Task<base::Result<std::optional<types::TxHash>>> find_posted(
+    virtual async::Task<base::Result<std::optional<PostedElsewhere>>> find_posted(
         types::SubmitAction action, types::EventId event, std::uint64_t from_block) = 0;
     /// What each signer weighs at a block, in decimal digits, in the order asked for.
     virtual async::Task<base::Result<std::vector<std::string>>> weights(

@@ -20,6 +20,7 @@ namespace wavs::chain_evm {
 struct PostedResult {
     types::Bytes32 tx_hash;
     std::uint64_t block = 0;
+    types::Bytes32 envelope_digest;
 };
 
 /// Finds what any operator posted to the handlers of one chain, by reading its blocks
@@ -59,6 +60,12 @@ public:
 private:
     /// Handler, event, block, transaction: those of one event stand together, the oldest first.
     using Key = std::tuple<types::EvmAddress, types::EventId, std::uint64_t, types::Bytes32>;
+    struct Handled {
+        types::Bytes32 envelope_digest;
+        /// By its receipt: it handled nothing.
+        bool failed = false;
+    };
+    using Hit = std::pair<Key, Handled>;
     struct ScannedBlock {
         std::optional<types::Bytes32> hash;
         std::optional<types::Bytes32> parent;
@@ -89,7 +96,7 @@ private:
     void drop_from_locked(std::uint64_t number);
     void forget_locked();
     void keep_bounds_locked();
-    std::optional<Key> next_hit_locked(const Key& after) const;
+    std::optional<Hit> next_hit_locked(const Key& after) const;
     std::uint64_t generation();
     base::Error incomplete(std::string what) const;
     base::Error unsettled() const;
@@ -103,8 +110,7 @@ private:
     std::mutex mutex_;
     /// Without a gap.
     std::map<std::uint64_t, ScannedBlock> blocks_;
-    /// Whether the transaction is known to have failed.
-    std::map<Key, bool> transactions_;
+    std::map<Key, Handled> transactions_;
     /// Below it there were more transactions than are kept.
     std::uint64_t floor_ = 0;
     /// Counts how often blocks were dropped that somebody may still count on.

@@ -37,7 +37,7 @@ enum class ResultState : std::uint8_t {
     Submitting = 3,  ///< a transaction of ours is under way
     Burned = 4,      ///< posted, by us or by another operator
     Failed = 5,      ///< given up
-    Superseded = 6,  ///< the handler refuses it: posted in another way
+    Superseded = 6,  ///< the handler refuses it, or another result of its event is on chain
     Expired = 7,     ///< quorum did not come in time
     Waiting = 8,     ///< for funds, a chain or an operator
     Retracted = 9,   ///< its event vanished before it was posted
