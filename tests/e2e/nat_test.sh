@@ -8,24 +8,13 @@
 #   nat_test.sh PROGRAM
 set -euo pipefail
 program=$1
-skip() { echo "skipped: $1"; exit 77; }
-[ "$(id -u)" = 0 ] || skip "network namespaces need root"
-command -v ip >/dev/null || skip "no ip (package iproute2)"
-command -v python3 >/dev/null || skip "no python3"
-public=wavs${$}p home=wavs${$}h
-work=$(mktemp -d)
-pids=()
-cleanup() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  for space in "$public" "$home"; do ip netns del "$space" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-ip netns add "$public" 2>/dev/null || skip "network namespaces are not allowed here"
-ip netns add "$home"
+# shellcheck source=tests/e2e/nodes.sh
+. "$(dirname "$0")/nodes.sh"
+make_space p
+public=$space
+make_space h
+home=$space
 for space in "$public" "$home"; do
-  ip -n "$space" link set lo up
   # Of the two nodes; at home they lead to the router.
   ip -n "$space" addr add 10.9.0.1/32 dev lo
   ip -n "$space" addr add 10.9.0.2/32 dev lo
@@ -73,51 +62,23 @@ PY
 ip netns exec "$home" python3 "$work/router.py" "$public" &
 pids+=($!)
 
-# start SPACE NUMBER BOOTSTRAP [EXTERNAL]
-start() {
-  local folder="$work/$2"
-  mkdir -p "$folder"
-  cat >"$folder/wavs.toml" <<TOML
-[wavs]
-data = "$folder/data"
-port = 800$2
-signing_mnemonic = "test test test test test test test test test test test junk"
+# among_peers NUMBER BOOTSTRAP [EXTERNAL]
+among_peers() {
+  cat <<TOML
 [wavs.p2p.remote]
-listen_port = 400$2
-bootstrap_nodes = [$3]
+listen_port = 400$1
+bootstrap_nodes = [$2]
 kademlia_discovery_interval_secs = 1
-external_addresses = [${4:-}]
+external_addresses = [${3:-}]
 TOML
-  ip netns exec "$1" "$program" --home "$folder" >"$folder/log" 2>&1 &
-  pids+=($!)
 }
-# ask SPACE NUMBER EXPRESSION over the status `s`, until it is true; a minute at most.
-ask() {
-  ip netns exec "$1" python3 - "$2" "$3" <<'PY'
-import json, sys, time, urllib.request
-number, expression = sys.argv[1:]
-s = None
-for _ in range(300):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:800{number}/p2p/status", timeout=5) as reply:
-            s = json.load(reply)
-        value = eval(expression, {"s": s})
-        if value:
-            print(value)
-            sys.exit(0)
-    except OSError:
-        pass
-    time.sleep(0.2)
-sys.exit(f"node {number}: not {expression}: {json.dumps(s)}")
-PY
-}
-start "$public" 1 "" '"/ip4/10.9.0.1/tcp/4001"'
+start "$public" 1 < <(among_peers 1 "" '"/ip4/10.9.0.1/tcp/4001"')
 peer=$(ask "$public" 1 's["local_peer_id"]')
 bootstrap="\"/ip4/10.9.0.1/tcp/4001/p2p/$peer\""
-start "$public" 2 "$bootstrap" '"/ip4/10.9.0.2/tcp/4002"'
-start "$home" 3 "$bootstrap"
+start "$public" 2 < <(among_peers 2 "$bootstrap" '"/ip4/10.9.0.2/tcp/4002"')
+start "$home" 3 < <(among_peers 3 "$bootstrap")
 for node in "$public 1" "$public 2" "$home 3"; do
   read -r space number <<<"$node"
-  ask "$space" "$number" 's["connected_peers"] == 2' >/dev/null || { tail -n 20 "$work"/*/log; exit 1; }
+  ask "$space" "$number" 's["connected_peers"] == 2' >/dev/null
 done
 echo "nat: each of three nodes has both others, though nobody can dial the one at home"

@@ -2,7 +2,11 @@
 #include "operators.hpp"
 
 #include "wavs/base/hex.hpp"
+#include "wavs/net/child_process.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -38,7 +42,13 @@ void Operators::begin(const Setup& setup) {
             must(devnet_->anvil().send_and_wait(devnet_->owner(), std::nullopt, std::move(code)));
         contracts_.handler = receipt.contract_address.value();
     }
-    service_ = service({{"default", workflow(setup.component, contracts_)}});
+    auto echoing = workflow(setup.component, contracts_);
+    if (!setup.selection.empty()) {
+        auto& component = std::get<types::SubmitAggregator>(echoing.submit).component;
+        component.source = types::DigestSource{upload("selecting_aggregator")};
+        component.config["select"] = setup.selection;
+    }
+    service_ = service({{"default", std::move(echoing)}});
     must(devnet_->publish(service_));
     for (unsigned i = 0; i < setup.nodes; ++i) {
         give_service(i);
@@ -80,6 +90,72 @@ cli::FiredEvent Operators::fire(std::string_view input) {
 void Operators::restart(unsigned node, std::size_t peers) {
     must(devnet_->restart_node(node));
     must(devnet_->wait_peers(peers, node, service_.id()));
+}
+
+void Operators::deregister(unsigned node) {
+    auto call = chain_evm::encode_call(
+        cli::selector_for("deregisterOperator(address)"),
+        {chain_evm::AbiValue::address(devnet_->operator_address(node).value())});
+    must(devnet_->anvil().send_and_wait(devnet_->owner(), contracts_.manager, std::move(call)));
+}
+
+unsigned Operators::peer_port(unsigned node) {
+    constexpr std::string_view kTcp = "/tcp/";
+    const auto address = must(devnet_->node(node).client().peers()).listen_addresses.at(0);
+    unsigned port = 0;
+    const auto* digits = address.data() + address.find(kTcp) + kTcp.size();
+    std::from_chars(digits, address.data() + address.size(), port);
+    return port;
+}
+
+void Operators::change_rules(std::string_view what) {
+    net::ChildOptions options;
+    options.program = "/bin/sh";
+    options.args = {"-ec"};
+    std::string script;
+    for (const auto& [from, to] : cuts_) {
+        script += fmt::format("ip rule {} pref 10 ipproto tcp sport {} dport {} blackhole\n", what,
+                              from, to);
+    }
+    options.args.push_back(std::move(script));
+    const auto done = must(net::run_child(context_.get_executor(), timers_, std::move(options),
+                                          std::chrono::seconds(10)));
+    ASSERT_EQ(done.status.code, 0) << done.err;
+}
+
+// Nodes dial from the port they listen on, so that a pair of ports names a connection.
+void Operators::cut(const std::vector<unsigned>& side, const std::vector<unsigned>& other_side) {
+    ASSERT_NE(std::getenv("WAVS_OWN_NETWORK"), nullptr) << "start it with own_network.sh";
+    for (const auto left : side) {
+        for (const auto right : other_side) {
+            cuts_.emplace_back(peer_port(left), peer_port(right));
+            cuts_.emplace_back(peer_port(right), peer_port(left));
+        }
+    }
+    change_rules("add");
+}
+
+void Operators::heal() {
+    change_rules("del");
+    cuts_.clear();
+}
+
+bool Operators::refused_for(unsigned node, std::string_view reason) {
+    const auto page = must(devnet_->node(node).client().expect_success({.target = "/metrics"}));
+    return page.find(fmt::format("wavs_quorum_refusals_total{{reason=\"{}\"}}", reason)) !=
+           std::string::npos;
+}
+
+double Operators::peers_submissions(unsigned node, std::string_view outcome) {
+    const auto name = fmt::format("wavs_peer_submissions_total{{outcome=\"{}\"}} ", outcome);
+    const auto page = must(devnet_->node(node).client().expect_success({.target = "/metrics"}));
+    const auto found = page.find(name);
+    return found == std::string::npos ? 0
+                                      : std::strtod(page.c_str() + found + name.size(), nullptr);
+}
+
+bool Operators::signs(const cli::ResultTransaction& sent, const types::EvmAddress& who) {
+    return std::find(sent.signers.begin(), sent.signers.end(), who) != sent.signers.end();
 }
 
 void Operators::wait_settled(unsigned node, std::size_t events) {

@@ -19,6 +19,8 @@ protected:
         std::vector<std::uint64_t> weights{10'000, 10'000, 10'000};
         cli::QuorumRule quorum;
         std::string_view component = "echo";
+        /// How the aggregator component chooses among signatures; empty: it has no say.
+        std::string_view selection;
     };
     /// Until each node has the service, its triggers, and all others as peers.
     void begin(const Setup& setup);
@@ -31,9 +33,21 @@ protected:
     void kill(unsigned node) { must(devnet_->kill_node(node)); }
     /// Until it is among its peers again.
     void restart(unsigned node, std::size_t peers);
+    /// The manager knows it no more. Its node goes on.
+    void deregister(unsigned node);
+    /// No packet passes between nodes of the two sides, until `heal`; all reach the chain. Only in
+    /// a network of our own (own_network.sh).
+    void cut(const std::vector<unsigned>& side, const std::vector<unsigned>& other_side);
+    void heal();
     /// Until that node knows of so many events that they are on chain, by itself or by others,
     /// since its start. From then on it posts nothing for them.
     void wait_settled(unsigned node, std::size_t events);
+    /// Whether the node was told by the manager, for this reason, that it is not time to post.
+    bool refused_for(unsigned node, std::string_view reason);
+    /// How many submissions of peers came to this, by the node's metrics.
+    double peers_submissions(unsigned node, std::string_view outcome);
+    double taken_from_peers(unsigned node) { return peers_submissions(node, "accepted"); }
+    static bool signs(const cli::ResultTransaction& sent, const types::EvmAddress& who);
     /// Whether the node's log tells of it.
     bool logged(unsigned node, std::string_view text) const;
     /// Transactions with results, all of them taken, no two for one event.
@@ -44,7 +58,10 @@ protected:
 
 private:
     void give_service(unsigned node);
+    void change_rules(std::string_view what);
+    unsigned peer_port(unsigned node);
     bool careless_ = false;
+    std::vector<std::pair<unsigned, unsigned>> cuts_;
 };
 
 }  // namespace wavs::e2e

@@ -4,7 +4,6 @@
 
 #include "wavs/net/child_process.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 
 namespace wavs::e2e {
@@ -17,14 +16,6 @@ class SeveralOperators : public Operators {
 protected:
     std::string peer_id(unsigned node) {
         return must(devnet_->node(node).client().peers()).peer_id.value();
-    }
-    bool refused_for(unsigned node, std::string_view reason) {
-        const auto page = must(devnet_->node(node).client().expect_success({.target = "/metrics"}));
-        return page.find(fmt::format("wavs_quorum_refusals_total{{reason=\"{}\"}}", reason)) !=
-               std::string::npos;
-    }
-    bool signs(const cli::ResultTransaction& sent, const types::EvmAddress& who) {
-        return std::find(sent.signers.begin(), sent.signers.end(), who) != sent.signers.end();
     }
 };
 
