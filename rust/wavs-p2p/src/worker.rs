@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use libp2p::gossipsub::{MessageAcceptance, PublishError, TopicHash};
+use libp2p::gossipsub::{IdentTopic, MessageAcceptance, PublishError, TopicHash};
 use libp2p::identity::Keypair;
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::{PeerId, Swarm};
@@ -145,7 +145,7 @@ impl<H: EventHandler> Worker<H> {
     }
 
     fn subscribe(&mut self, service: ServiceId) {
-        let topic = service.ident_topic();
+        let topic = IdentTopic::new(service.topic());
         let gossip = &mut self.swarm.behaviour_mut().gossip;
         // Neither can fail: scoring is on, and the filter lets topics of services through.
         let _ = gossip.set_topic_params(topic.clone(), scoring::topic());
@@ -157,7 +157,7 @@ impl<H: EventHandler> Worker<H> {
     }
 
     fn unsubscribe(&mut self, service: &ServiceId) {
-        self.swarm.behaviour_mut().gossip.unsubscribe(&service.ident_topic());
+        self.swarm.behaviour_mut().gossip.unsubscribe(&IdentTopic::new(service.topic()));
         self.subscribed.remove(service);
         self.asks.forget_service(service);
         self.outbox.of(|waiting| waiting == service);
