@@ -2,6 +2,7 @@
 //! Real swarms over loopback TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bytes;
 mod catchup;
 mod discovery;
 mod frames;
