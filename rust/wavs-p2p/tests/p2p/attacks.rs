@@ -32,10 +32,11 @@ pub const ATTACKS: [(&str, Attack); 8] = [
 ];
 
 impl Attack {
-    /// Frames after which nobody listens to this peer any more, so that it comes back as another one.
+    /// Frames or requests after which nobody listens to this peer any more, so that it comes back as another one.
     pub fn patience(self) -> u64 {
         match self {
             Self::MalformedJson | Self::Unsigned | Self::Control => 64,
+            Self::Catchup => 2_000,
             _ => u64::MAX,
         }
     }
@@ -233,7 +234,9 @@ pub fn request(count: u64, service: ServiceId, random: &mut Random) -> (Vec<u8>,
         4 => random.bytes(500),
         5 => "[".repeat(1_024).into_bytes(),
         6 => Vec::new(),
-        _ => return (good.as_bytes()[..20].to_vec(), false),
+        // Few, since each is waited for.
+        _ if count % 64 == 7 => return (good.as_bytes()[..20].to_vec(), false),
+        _ => good.as_bytes()[..20].to_vec(),
     };
     (bytes, true)
 }

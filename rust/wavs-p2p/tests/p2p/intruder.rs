@@ -147,7 +147,10 @@ impl Intruder {
 
     async fn ask(&mut self, line: &Line) -> io::Result<()> {
         let mut asked = JoinSet::new();
-        while !line.orders.is_closed() {
+        for _ in 0..self.attack.patience() {
+            if line.orders.is_closed() {
+                break;
+            }
             if asked.len() == OUTSTANDING {
                 asked.join_next().await;
             }
@@ -165,11 +168,14 @@ impl Intruder {
         gossip.flush().await?;
         let progress = || self.counts.bytes.load(Relaxed);
         let mut before = progress();
+        let patience = Instant::now() + STALL;
+        while before == progress() && Instant::now() < patience {
+            sleep(PAUSE).await;
+        }
         // It asks once; as somebody else there will be another request.
-        sleep(STALL / 4).await;
         while before != progress() {
             before = progress();
-            sleep(STALL / 4).await;
+            sleep(PAUSE).await;
         }
         Ok(())
     }
