@@ -43,7 +43,11 @@ fn hostile_attacks_leave_honest_traffic_alone() {
     let target = Target { address: own.address.clone(), peer: own.peer(), service: service(1) };
     for (name, attack) in ATTACKS {
         let target = target.clone();
-        let attacker = std::thread::spawn(move || run(target, attack, Duration::from_millis(500), 1));
+        // A busy machine may need more than once to send anything.
+        let attacker = std::thread::spawn(move || {
+            let time = Duration::from_millis(500);
+            (0..100).any(|seed| run(target.clone(), attack, time, seed).unwrap().sent.load(Relaxed) > 0)
+        });
         let say = |when: &str, over: &dyn Fn() -> bool| {
             let said = format!("{name} {when}").into_bytes();
             honest.publish(&topic, &said).unwrap();
@@ -51,8 +55,7 @@ fn hostile_attacks_leave_honest_traffic_alone() {
         };
         say("meanwhile", &|| attacker.is_finished());
         say("afterwards", &|| true);
-        let counts = attacker.join().unwrap().unwrap();
-        assert!(counts.sent.load(Relaxed) > 0, "{name}");
+        assert!(attacker.join().unwrap(), "{name}");
     }
     assert!(own.score_of(honest.peer) >= 0.0);
 }
