@@ -3,6 +3,7 @@
 //! missed. What is in a message, whether it is valid and what is kept of it is the owner's business.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod answers;
 mod asks;
 pub mod catchup;
 mod chores;

@@ -63,7 +63,7 @@ fn stack(keypair: &Keypair, config: &Config) -> Result<Stack, Failure> {
         .with_hide_listen_addrs(true);
     Ok(Stack {
         limits: connection_limits::Behaviour::new(limits),
-        ip_limit: IpLimit::new(config.limits.connections_per_ip),
+        ip_limit: IpLimit::new(&config.limits),
         gossip: gossip(keypair, config)?,
         catchup: catchup(config.catchup_request_timeout),
         identify: identify::Behaviour::new(identify),

@@ -16,17 +16,19 @@ pub enum Attack {
     MalformedJson,
     Unsigned,
     Catchup,
+    CatchupUnread,
     CatchupAnswers,
     Control,
 }
 
-pub const ATTACKS: [(&str, Attack); 8] = [
+pub const ATTACKS: [(&str, Attack); 9] = [
     ("long_frames", Attack::LongFrames),
     ("topics", Attack::Topics),
     ("malformed_protobuf", Attack::MalformedProtobuf),
     ("malformed_json", Attack::MalformedJson),
     ("unsigned", Attack::Unsigned),
     ("catchup", Attack::Catchup),
+    ("catchup_unread", Attack::CatchupUnread),
     ("catchup_answers", Attack::CatchupAnswers),
     ("control", Attack::Control),
 ];
@@ -36,7 +38,7 @@ impl Attack {
     pub fn patience(self) -> u64 {
         match self {
             Self::MalformedJson | Self::Unsigned | Self::Control => 64,
-            Self::Catchup => 2_000,
+            Self::Catchup | Self::CatchupUnread => 2_000,
             _ => u64::MAX,
         }
     }
@@ -106,7 +108,7 @@ impl Frames {
             }
             Attack::Unsigned => self.unsigned(),
             Attack::Control => self.control(),
-            Attack::Catchup | Attack::CatchupAnswers => Vec::new(),
+            Attack::Catchup | Attack::CatchupUnread | Attack::CatchupAnswers => Vec::new(),
         }
     }
 
@@ -228,7 +230,7 @@ fn topic(number: usize) -> String {
 pub fn request(count: u64, service: ServiceId, random: &mut Random) -> (Vec<u8>, bool) {
     let good = format!("{{\"service_id\":\"{service}\"}}");
     let bytes = match count % 8 {
-        0 | 1 => good.into_bytes(),
+        0 | 1 => return valid_request(service),
         2 => format!("{{\"service_id\":\"{:064x}\"}}", random.next()).into_bytes(),
         3 => (good + &" ".repeat(100_000)).into_bytes(),
         4 => random.bytes(500),
@@ -239,6 +241,10 @@ pub fn request(count: u64, service: ServiceId, random: &mut Random) -> (Vec<u8>,
         _ => good.as_bytes()[..20].to_vec(),
     };
     (bytes, true)
+}
+
+pub fn valid_request(service: ServiceId) -> (Vec<u8>, bool) {
+    (format!("{{\"service_id\":\"{service}\"}}").into_bytes(), true)
 }
 
 /// An answer of much the same: how it begins, what is repeated, and of how many bytes.

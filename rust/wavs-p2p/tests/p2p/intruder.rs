@@ -22,13 +22,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wavs_p2p::ServiceId;
 
-use crate::attacks::{Attack, Frames, Random, answer, request};
+use crate::attacks::{Attack, Frames, Random, answer, request, valid_request};
 use crate::bytes::{subscriptions, varint};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Who takes nothing for so long has stopped reading.
 const STALL: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long answers are left where they are.
+const UNREAD: Duration = Duration::from_secs(10);
 /// Catch-up requests under way, and streams the other side may have open.
 const OUTSTANDING: usize = 64;
 /// Gossip streams that the other side takes on one connection.
@@ -109,7 +111,7 @@ impl Intruder {
     /// Until nobody listens any more.
     async fn live(&mut self, line: &Line) -> io::Result<()> {
         match self.attack {
-            Attack::Catchup => self.ask(line).await,
+            Attack::Catchup | Attack::CatchupUnread => self.ask(line).await,
             Attack::CatchupAnswers => self.wait_for_requests(line).await,
             _ => self.gossip(line).await,
         }
@@ -155,8 +157,12 @@ impl Intruder {
                 asked.join_next().await;
             }
             let count = self.counts.sent.fetch_add(1, Relaxed);
-            let (bytes, ends) = request(count, self.target.service, &mut self.random);
-            asked.spawn(ask(line.clone(), bytes, ends, self.counts.clone()));
+            let reads = self.attack == Attack::Catchup;
+            let (bytes, ends) = match reads {
+                true => request(count, self.target.service, &mut self.random),
+                false => valid_request(self.target.service),
+            };
+            asked.spawn(ask(line.clone(), bytes, ends, reads, self.counts.clone()));
         }
         Ok(())
     }
@@ -289,12 +295,15 @@ async fn serve(
 }
 
 /// Takes back no more than the other side may answer.
-async fn ask(line: Line, request: Vec<u8>, ends: bool, counts: Arc<Counts>) -> io::Result<()> {
+async fn ask(line: Line, request: Vec<u8>, ends: bool, reads: bool, counts: Arc<Counts>) -> io::Result<()> {
     let mut stream = line.open(CATCHUP).await?;
     write(&mut stream, &request, &counts).await?;
     match ends {
         true => stream.close().await?,
         false => stream.flush().await?,
+    }
+    if !reads {
+        sleep(UNREAD).await;
     }
     timeout(STALL, drain(&mut stream)).await?
 }
