@@ -15,6 +15,7 @@ python3 scripts/check_style.py
 echo "==> format"
 sources | xargs -r clang-format-19 --dry-run --Werror
 scripts/rust.sh cargo fmt --all --check
+scripts/rust.sh cargo fmt --manifest-path fuzz/Cargo.toml --check
 echo "==> Rust"
 scripts/step.sh "clippy" scripts/rust.sh cargo clippy --release --locked --all-targets -- -D warnings
 scripts/abi_header.sh --verify

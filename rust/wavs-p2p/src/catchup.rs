@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The catch-up protocol: one JSON text each way, ended by closing the writing side. Requests are read
-//! here; answers are the owner's bytes.
+//! The catch-up protocol: one JSON text each way, ended by closing the writing side. Requests are
+//! read (`request`); answers are the owner's bytes.
 
 use std::io;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response::{Behaviour, Codec, Config, ProtocolSupport};
-use serde::Deserialize;
 use std::time::Duration;
 
+use crate::request::too_long;
+pub use crate::request::{REQUEST_LIMIT, decode_request, encode_request};
 use crate::topic::ServiceId;
 
 pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/wavs/catchup/1.0.0");
-pub const REQUEST_LIMIT: usize = 1_024;
 pub const ANSWER_LIMIT: usize = 10 << 20;
 const STREAMS: usize = 100;
 
@@ -22,29 +22,6 @@ pub type Catchup = Behaviour<CatchupCodec>;
 pub(crate) fn catchup(timeout: Duration) -> Catchup {
     let config = Config::default().with_request_timeout(timeout).with_max_concurrent_streams(STREAMS);
     Behaviour::with_codec(CatchupCodec, [(PROTOCOL, ProtocolSupport::Full)], config)
-}
-
-#[derive(Deserialize)]
-struct Request {
-    service_id: String,
-}
-
-/// The service a request asks about.
-pub fn decode_request(bytes: &[u8]) -> io::Result<ServiceId> {
-    if bytes.len() > REQUEST_LIMIT {
-        return Err(too_long("request", REQUEST_LIMIT));
-    }
-    let request: Request = serde_json::from_slice(bytes)?;
-    ServiceId::from_hex(&request.service_id)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "service_id is not 64 hex digits"))
-}
-
-pub fn encode_request(service: &ServiceId) -> Vec<u8> {
-    format!("{{\"service_id\":\"{service}\"}}").into_bytes()
-}
-
-fn too_long(what: &str, limit: usize) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("catch-up {what} above {limit} bytes"))
 }
 
 /// All bytes up to the end of the stream, at most `limit`.

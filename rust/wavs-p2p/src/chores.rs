@@ -25,7 +25,7 @@ impl<H: EventHandler> Worker<H> {
             self.counters.judged_too_late += 1;
             self.report(&message, Verdict::Ignore);
         }
-        self.answers.retain(|_, (_, deadline)| *deadline > now);
+        self.answers.tidy(now);
         let peers = &self.peers;
         self.message_rates.tidy(|peer| peers.contains_key(peer), now);
         self.catchup_rates.tidy(|peer| peers.contains_key(peer), now);

@@ -51,8 +51,11 @@ pub struct Config {
 pub struct Limits {
     pub connections: u32,
     pub connections_per_peer: u32,
-    /// Loopback excepted.
+    /// Of an IPv4 address or an IPv6 /64; loopback excepted.
     pub connections_per_ip: u32,
+    /// Connections that such an address makes, one after the other: with each it could be somebody new.
+    pub new_connections_per_second: u32,
+    pub new_connection_burst: u32,
     /// Services this node subscribes to.
     pub own_topics: usize,
     /// Topics one peer subscribes to.
@@ -68,6 +71,8 @@ pub struct Limits {
     pub catchups: usize,
     /// Catch-up requests of others that wait for their answer.
     pub catchup_answers: usize,
+    /// Bytes of answers that are being read.
+    pub catchup_answer_bytes: usize,
     /// Events that wait for credit, and their bytes.
     pub waiting_events: usize,
     pub waiting_bytes: usize,
@@ -79,15 +84,18 @@ impl Default for Limits {
             connections: 256,
             connections_per_peer: 4,
             connections_per_ip: 16,
+            new_connections_per_second: 1,
+            new_connection_burst: 32,
             own_topics: 4_096,
             peer_topics: 4_096,
             subscriptions_per_rpc: 1_000,
-            peer_messages_per_second: 50,
-            peer_message_burst: 200,
+            peer_messages_per_second: 1_000,
+            peer_message_burst: 5_000,
             peer_catchups_per_second: 20,
             peer_catchup_burst: 1_000,
             catchups: 16,
             catchup_answers: 64,
+            catchup_answer_bytes: 64 << 20,
             waiting_events: 1_024,
             waiting_bytes: 64 << 20,
         }

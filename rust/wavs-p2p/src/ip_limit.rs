@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Refuses connections from addresses that already have their share.
+//! Refuses connections from addresses that already have their share, and those that come again too often:
+//! what a peer may do is counted by its key, and a new key costs nothing.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
@@ -16,10 +18,17 @@ use libp2p::swarm::{
     ToSwarm, dummy,
 };
 
+use crate::config::Limits;
+use crate::rate::Rates;
+
+/// Addresses that are remembered before the idle ones are forgotten.
+const REMEMBERED: usize = 4_096;
+
 pub(crate) struct IpLimit {
     most: u32,
     connections: HashMap<ConnectionId, IpAddr>,
     per_ip: HashMap<IpAddr, u32>,
+    arrivals: Rates<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -34,8 +43,22 @@ impl fmt::Display for TooMany {
 impl std::error::Error for TooMany {}
 
 impl IpLimit {
-    pub fn new(most: u32) -> Self {
-        Self { most, connections: HashMap::new(), per_ip: HashMap::new() }
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            most: limits.connections_per_ip,
+            connections: HashMap::new(),
+            per_ip: HashMap::new(),
+            arrivals: Rates::new(limits.new_connections_per_second, limits.new_connection_burst),
+        }
+    }
+
+    /// Before it costs a handshake.
+    fn arrive(&mut self, remote: &Multiaddr, now: Instant) -> Result<(), ConnectionDenied> {
+        let Some(ip) = ip_of(remote).filter(|ip| !ip.is_loopback()) else { return Ok(()) };
+        if self.arrivals.len() >= REMEMBERED {
+            self.arrivals.tidy(|_| false, now);
+        }
+        if self.arrivals.take(ip, now) { Ok(()) } else { Err(ConnectionDenied::new(TooMany(ip))) }
     }
 
     /// Who is on this machine can do harm in simpler ways.
@@ -67,10 +90,12 @@ impl IpLimit {
     }
 }
 
+/// Whoever has an IPv6 address has the 2^64 around it.
 fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     address.iter().find_map(|part| match part {
         Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.into()),
+        Protocol::Ip6(ip) if ip.is_loopback() => Some(ip.into()),
+        Protocol::Ip6(ip) => Some(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into()),
         _ => None,
     })
 }
@@ -78,6 +103,15 @@ fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
 impl NetworkBehaviour for IpLimit {
     type ConnectionHandler = dummy::ConnectionHandler;
     type ToSwarm = Infallible;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.arrive(remote, Instant::now())
+    }
 
     fn handle_established_inbound_connection(
         &mut self,
@@ -123,11 +157,41 @@ impl NetworkBehaviour for IpLimit {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn limit() -> IpLimit {
+        let limits = Limits {
+            connections_per_ip: 2,
+            new_connections_per_second: 1,
+            new_connection_burst: 3,
+            ..Limits::default()
+        };
+        IpLimit::new(&limits)
+    }
+
+    #[test]
+    fn an_address_that_comes_again_and_again_is_turned_away_for_a_while() {
+        let (mut limit, mut now) = (limit(), Instant::now());
+        let from = |text: &str| -> Multiaddr { text.parse().unwrap() };
+        let arrivals = |limit: &mut IpLimit, address: &Multiaddr, now| {
+            (0..5).filter(|_| limit.arrive(address, now).is_ok()).count()
+        };
+        assert_eq!(arrivals(&mut limit, &from("/ip4/203.0.113.7/tcp/1"), now), 3);
+        assert_eq!(arrivals(&mut limit, &from("/ip4/203.0.113.8/tcp/1"), now), 3);
+        assert_eq!(arrivals(&mut limit, &from("/ip6/2001:db8::1/tcp/1"), now), 3);
+        assert_eq!(arrivals(&mut limit, &from("/ip6/2001:db8::2/tcp/1"), now), 0, "the same network");
+        assert_eq!(arrivals(&mut limit, &from("/ip6/2001:db8:0:1::1/tcp/1"), now), 3);
+        assert_eq!(arrivals(&mut limit, &from("/ip4/127.0.0.1/tcp/1"), now), 5);
+        assert_eq!(arrivals(&mut limit, &from("/ip6/::1/tcp/1"), now), 5);
+        now += Duration::from_secs(2);
+        assert_eq!(arrivals(&mut limit, &from("/ip4/203.0.113.7/tcp/1"), now), 2);
+    }
 
     #[test]
     fn an_address_has_its_share_and_loopback_is_free() {
-        let mut limit = IpLimit::new(2);
+        let mut limit = limit();
         let remote: Multiaddr = "/ip4/203.0.113.7/tcp/9000".parse().unwrap();
         let ip = ip_of(&remote).unwrap();
         let ids: Vec<_> = (0..2).map(ConnectionId::new_unchecked).collect();

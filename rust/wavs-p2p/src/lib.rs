@@ -3,6 +3,7 @@
 //! missed. What is in a message, whether it is valid and what is kept of it is the owner's business.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod answers;
 mod asks;
 pub mod catchup;
 mod chores;
@@ -14,12 +15,14 @@ mod failure;
 mod filter;
 pub mod frame;
 mod gossip;
+mod id_hash;
 mod inbox;
 mod ip_limit;
 mod message_id;
 mod node;
 mod outbox;
 mod rate;
+mod request;
 mod scoring;
 mod split;
 mod split_stream;

@@ -5,8 +5,8 @@
 //! streams are watched: what is written on one that negotiates gossip is cut into several frames where
 //! needed, which means the same.
 
-use crate::stack::GOSSIP_PREFIX;
-
+/// Of all versions of gossip.
+const GOSSIP_PREFIX: &str = "/meshsub/";
 /// Bytes of subscriptions in one frame.
 pub const GREETING_LIMIT: usize = 16_384;
 

@@ -25,8 +25,6 @@ use crate::split_stream::Split;
 
 /// What identify tells; nodes of other networks tell something else.
 pub const IDENTIFY_PROTOCOL: &str = "/wavs/1.0.0";
-/// Of all versions of gossip.
-pub(crate) const GOSSIP_PREFIX: &str = "/meshsub/";
 const KADEMLIA_PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/kad/1.0.0");
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,7 +63,7 @@ fn stack(keypair: &Keypair, config: &Config) -> Result<Stack, Failure> {
         .with_hide_listen_addrs(true);
     Ok(Stack {
         limits: connection_limits::Behaviour::new(limits),
-        ip_limit: IpLimit::new(config.limits.connections_per_ip),
+        ip_limit: IpLimit::new(&config.limits),
         gossip: gossip(keypair, config)?,
         catchup: catchup(config.catchup_request_timeout),
         identify: identify::Behaviour::new(identify),

@@ -134,22 +134,27 @@ impl<H: EventHandler> Worker<H> {
                 self.asks.ended(&request_id);
                 self.start_asks();
             }
-            request_response::Event::InboundFailure { .. } => self.counters.catchup_refused += 1,
-            request_response::Event::ResponseSent { .. } => self.counters.catchup_served += 1,
+            request_response::Event::InboundFailure { request_id, .. } => {
+                self.answers.ended(&request_id);
+                self.counters.catchup_refused += 1;
+            }
+            request_response::Event::ResponseSent { request_id, .. } => {
+                self.answers.ended(&request_id);
+                self.counters.catchup_served += 1;
+            }
         }
     }
 
     fn on_catchup_message(&mut self, peer: PeerId, message: CatchupMessage) {
         match message {
-            request_response::Message::Request { request: service, channel, .. } => {
+            request_response::Message::Request { request_id, request: service, channel } => {
                 let now = Instant::now();
-                let within = self.catchup_rates.take(peer, now)
-                    && self.answers.len() < self.config.limits.catchup_answers
-                    && self.inbox.has_room(0);
+                let within =
+                    self.catchup_rates.take(peer, now) && self.answers.has_room() && self.inbox.has_room(0);
                 // Dropping the channel refuses the request, which is counted when the stream has ended.
                 if within {
                     let token = self.next_token();
-                    self.answers.insert(token, (channel, now + self.config.catchup_request_timeout));
+                    self.answers.wait(token, request_id, channel, now + self.config.catchup_request_timeout);
                     self.inbox.push(Event::CatchupRequested { token, peer, service });
                 }
             }

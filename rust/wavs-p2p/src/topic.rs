@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use libp2p::gossipsub::IdentTopic;
-
 const PREFIX: &str = "wavs/";
 const SUFFIX: &str = "/topic/v1";
 const HEX_LEN: usize = 64;
@@ -39,10 +37,6 @@ impl ServiceId {
         let hex = topic.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
         let canonical = hex.len() == HEX_LEN && !hex.bytes().any(|digit| digit.is_ascii_uppercase());
         canonical.then(|| Self::from_hex(hex)).flatten()
-    }
-
-    pub(crate) fn ident_topic(&self) -> IdentTopic {
-        IdentTopic::new(self.topic())
     }
 }
 

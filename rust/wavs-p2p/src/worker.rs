@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use libp2p::gossipsub::{MessageAcceptance, PublishError, TopicHash};
+use libp2p::gossipsub::{IdentTopic, MessageAcceptance, PublishError, TopicHash};
 use libp2p::identity::Keypair;
-use libp2p::request_response::{OutboundRequestId, ResponseChannel};
+use libp2p::request_response::OutboundRequestId;
 use libp2p::{PeerId, Swarm};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::answers::Answers;
 use crate::asks::Asks;
 use crate::command::Command;
 use crate::config::{Checked, Config, Mode};
@@ -25,7 +26,7 @@ use crate::failure::Failure;
 use crate::inbox::Inbox;
 use crate::node::{reply, taken};
 use crate::outbox::{Outbox, Pending};
-use crate::rate::PeerRates;
+use crate::rate::Rates;
 use crate::scoring;
 use crate::stack::{self, Stack};
 use crate::status::Counters;
@@ -43,11 +44,11 @@ pub(crate) struct Worker<H> {
     pub outbox: Outbox,
     pub verdicts: Verdicts,
     pub asks: Asks<OutboundRequestId>,
-    pub answers: HashMap<Token, (ResponseChannel<Vec<u8>>, Instant)>,
+    pub answers: Answers,
     pub dialer: Dialer,
     pub next_local_dial: Instant,
-    pub message_rates: PeerRates,
-    pub catchup_rates: PeerRates,
+    pub message_rates: Rates<PeerId>,
+    pub catchup_rates: Rates<PeerId>,
     pub counters: Counters,
     pub peers: HashMap<PeerId, PeerNotes>,
     pub subscribed: HashSet<ServiceId>,
@@ -83,11 +84,11 @@ impl<H: EventHandler> Worker<H> {
             outbox: Outbox::new(config.max_pending_publishes, config.max_retry_duration),
             verdicts: Verdicts::new(config.verdict_timeout),
             asks: Asks::new(limits.catchups, config.max_concurrent_catchup_requests_per_service),
-            answers: HashMap::new(),
+            answers: Answers::new(limits.catchup_answers, limits.catchup_answer_bytes),
             dialer: Dialer::new(bootstrap, Instant::now()),
             next_local_dial: Instant::now(),
-            message_rates: PeerRates::new(limits.peer_messages_per_second, limits.peer_message_burst),
-            catchup_rates: PeerRates::new(limits.peer_catchups_per_second, limits.peer_catchup_burst),
+            message_rates: Rates::new(limits.peer_messages_per_second, limits.peer_message_burst),
+            catchup_rates: Rates::new(limits.peer_catchups_per_second, limits.peer_catchup_burst),
             counters: Counters::default(),
             peers: HashMap::new(),
             subscribed: HashSet::new(),
@@ -145,7 +146,7 @@ impl<H: EventHandler> Worker<H> {
     }
 
     fn subscribe(&mut self, service: ServiceId) {
-        let topic = service.ident_topic();
+        let topic = IdentTopic::new(service.topic());
         let gossip = &mut self.swarm.behaviour_mut().gossip;
         // Neither can fail: scoring is on, and the filter lets topics of services through.
         let _ = gossip.set_topic_params(topic.clone(), scoring::topic());
@@ -157,7 +158,7 @@ impl<H: EventHandler> Worker<H> {
     }
 
     fn unsubscribe(&mut self, service: &ServiceId) {
-        self.swarm.behaviour_mut().gossip.unsubscribe(&service.ident_topic());
+        self.swarm.behaviour_mut().gossip.unsubscribe(&IdentTopic::new(service.topic()));
         self.subscribed.remove(service);
         self.asks.forget_service(service);
         self.outbox.of(|waiting| waiting == service);
@@ -215,8 +216,8 @@ impl<H: EventHandler> Worker<H> {
     }
 
     fn answer(&mut self, token: Token, answer: Vec<u8>) {
-        // A peer that has gone or lost patience needs none.
-        if let Some((channel, _)) = self.answers.remove(&token) {
+        // A peer that has gone or lost patience needs none; for another there is no room.
+        if let Some(channel) = self.answers.give(token, answer.len()) {
             let _ = self.swarm.behaviour_mut().catchup.send_response(channel, answer);
         }
     }

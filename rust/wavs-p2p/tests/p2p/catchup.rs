@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wavs_p2p::{Event, FailureKind, PeerId, ServiceId, Token};
 
+use crate::attacks::Attack;
+use crate::intruder::{Target, run};
 use crate::plain::{Do, Plain, Seen, Setup};
 use crate::support::{Owned, PATIENCE, eventually, remote, service};
 
@@ -156,4 +158,35 @@ fn a_peer_that_does_not_answer_frees_its_slot() {
     a.node.request_catchup(service(1)).unwrap();
     b.node.answer_catchup(requested(&b).0, b"now".to_vec()).unwrap();
     assert_eq!(answered(&a).2, b"now");
+}
+
+#[test]
+fn answers_that_nobody_reads_are_bounded() {
+    let mut config = remote(&[]);
+    config.limits.catchup_answer_bytes = 3 << 20;
+    let own = Owned::start(config, 1);
+    let target = Target { address: own.address.clone(), peer: own.peer(), service: service(1) };
+    let time = Duration::from_secs(4);
+    let attacker = std::thread::spawn(move || run(target, Attack::CatchupUnread, time, 1).unwrap());
+    let answer = vec![b' '; 1 << 20];
+    for _ in 0..8 {
+        own.node.answer_catchup(requested(&own).0, answer.clone()).unwrap();
+    }
+    // Three are on their way, and one byte more would be too much.
+    eventually(|| (own.status().counters.catchup_refused >= 5).then_some(()));
+    assert!(!attacker.is_finished(), "they would be refused with the connection");
+    assert_eq!(own.status().counters.catchup_served, 0);
+    attacker.join().unwrap();
+    // With the connection they are gone, and there is room again.
+    eventually(|| own.status().peers.is_empty().then_some(()));
+    let honest = Plain::start(Setup::default());
+    honest.order(Do::Dial(own.address.clone()));
+    own.connected_to(honest.peer);
+    honest.order(Do::Ask(own.peer(), format!("{{\"service_id\":\"{}\"}}", service(1)).into_bytes()));
+    let token = own.wait(|event| match event {
+        Event::CatchupRequested { token, peer, .. } if peer == honest.peer => Some(token),
+        _ => None,
+    });
+    own.node.answer_catchup(token, answer.clone()).unwrap();
+    assert_eq!(honest.answer().unwrap(), answer);
 }

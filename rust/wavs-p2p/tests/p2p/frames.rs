@@ -6,14 +6,10 @@ use std::slice::from_ref;
 use libp2p::identity::Keypair;
 use wavs_p2p::{Event, Verdict, frame};
 
+use crate::bytes::{field, framed, signed_message, subscriptions};
 use crate::interop::recorded;
-use crate::raw::{self, Raw, field, fields, number};
+use crate::raw::{Raw, fields};
 use crate::support::{Owned, eventually, numbered, remote, service};
-
-pub fn subscriptions(topics: &[String]) -> Vec<u8> {
-    let subscription = |topic: &String| field(1, &[number(1, 1), field(2, topic.as_bytes())].concat());
-    raw::frame(&topics.iter().flat_map(subscription).collect::<Vec<u8>>())
-}
 
 /// Frames until one has a field of this number.
 fn first_with(peer: &Raw, number: u64) -> (Vec<u8>, Vec<u8>) {
@@ -58,15 +54,8 @@ fn a_published_submission_has_the_frame_of_the_network() {
         let signed: Vec<u8> = parts[..4].iter().flat_map(|(at, value)| field(*at as usize, value)).collect();
         assert!(key.verify(&[b"libp2p-pubsub:".to_vec(), signed].concat(), &parts[4].1));
         // The bound counts a public key on top, which is not sent.
-        assert_eq!(raw::frame(&rpc).len() + 38, frame::frame_len(submission.len()));
+        assert_eq!(framed(&rpc).len() + 38, frame::frame_len(submission.len()));
     }
-}
-
-pub fn signed_message(key: &Keypair, topic: &str, sequence: &[u8], data: &[u8]) -> Vec<u8> {
-    let from = key.public().to_peer_id().to_bytes();
-    let body = [field(1, &from), field(2, data), field(3, sequence), field(4, topic.as_bytes())].concat();
-    let signature = key.sign(&[b"libp2p-pubsub:".to_vec(), body.clone()].concat()).unwrap();
-    raw::frame(&field(2, &[body, field(5, &signature)].concat()))
 }
 
 #[test]
@@ -83,7 +72,7 @@ fn only_messages_signed_by_their_source_are_passed_on() {
     let mut forged = good.clone();
     *forged.last_mut().unwrap() ^= 1;
     let short = signed_message(&key, &topic, &[1], b"short sequence number");
-    let unsigned = raw::frame(&field(2, &[field(2, b"unsigned"), field(4, topic.as_bytes())].concat()));
+    let unsigned = framed(&field(2, &[field(2, b"unsigned"), field(4, topic.as_bytes())].concat()));
     let foreign = signed_message(&key, "wavs/other", &[0, 0, 0, 0, 0, 0, 0, 2], b"not subscribed");
     peer.send([forged, short, unsigned, foreign].concat());
     let score = || own.status().peers.first().map(|peer| peer.score);
@@ -105,7 +94,7 @@ fn control_messages_out_of_range_do_no_harm() {
     let peer = Raw::start(own.address.clone(), own.peer());
     peer.send(subscriptions(from_ref(&topic)));
     own.peers_of(service(1), 1);
-    let control = |kind: usize, body: Vec<u8>| raw::frame(&field(3, &field(kind, &body)));
+    let control = |kind: usize, body: Vec<u8>| framed(&field(3, &field(kind, &body)));
     let topic_field = field(1, topic.as_bytes());
     let endless = [vec![3 << 3], vec![0xff; 9], vec![1]].concat();
     let frames = [

@@ -4,7 +4,7 @@
 use libp2p::identity::Keypair;
 use wavs_p2p::{Event, FailureKind, Verdict};
 
-use crate::frames::{signed_message, subscriptions};
+use crate::bytes::{signed_message, subscriptions};
 use crate::plain::{Do, Plain, Setup};
 use crate::raw::Raw;
 use crate::support::{Owned, eventually, numbered, remote, service};

@@ -2,11 +2,15 @@
 //! Real swarms over loopback TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attacks;
+mod bytes;
 mod catchup;
 mod discovery;
 mod frames;
 mod gossip;
+mod hostile;
 mod interop;
+mod intruder;
 mod limits;
 mod plain;
 mod raw;

@@ -15,30 +15,6 @@ use crate::support::PATIENCE;
 
 pub type Field = (u64, Vec<u8>);
 
-pub fn varint(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 0x7f {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-/// A field of bytes.
-pub fn field(number: usize, value: &[u8]) -> Vec<u8> {
-    [varint(number << 3 | 2), varint(value.len()), value.to_vec()].concat()
-}
-
-/// A field with a number.
-pub fn number(field: usize, value: usize) -> Vec<u8> {
-    [varint(field << 3), varint(value)].concat()
-}
-
-pub fn frame(rpc: &[u8]) -> Vec<u8> {
-    [varint(rpc.len()), rpc.to_vec()].concat()
-}
-
 fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
