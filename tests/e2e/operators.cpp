@@ -5,9 +5,9 @@
 #include "wavs/net/child_process.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -99,39 +99,64 @@ void Operators::deregister(unsigned node) {
     must(devnet_->anvil().send_and_wait(devnet_->owner(), contracts_.manager, std::move(call)));
 }
 
-unsigned Operators::peer_port(unsigned node) {
-    constexpr std::string_view kTcp = "/tcp/";
-    const auto address = must(devnet_->node(node).client().peers()).listen_addresses.at(0);
-    unsigned port = 0;
-    const auto* digits = address.data() + address.find(kTcp) + kTcp.size();
-    std::from_chars(digits, address.data() + address.size(), port);
-    return port;
+std::string Operators::shell(std::string script) {
+    net::ChildOptions options;
+    options.program = "/bin/sh";
+    options.args = {"-ec", std::move(script)};
+    auto done = must(net::run_child(context_.get_executor(), timers_, std::move(options),
+                                    std::chrono::seconds(10)));
+    EXPECT_EQ(done.status.code, 0) << done.err;
+    return std::move(done.out);
+}
+
+// The ends of the connections of this machine, and whose they are.
+std::map<std::pair<unsigned, unsigned>, int> Operators::connections() {
+    std::map<std::pair<unsigned, unsigned>, int> out;
+    std::istringstream lines(shell("ss -Htnp state established"));
+    using Group = std::smatch::size_type;
+    const std::regex form(R"(:(\d+)\s+\S+:(\d+)\s.*pid=(\d+))");
+    for (std::string line; std::getline(lines, line);) {
+        std::smatch match;
+        if (std::regex_search(line, match, form)) {
+            const auto port = [&](Group group) {
+                return static_cast<unsigned>(std::stoul(match[group]));
+            };
+            out[{port(1), port(2)}] = std::stoi(match[3]);
+        }
+    }
+    return out;
 }
 
 void Operators::change_rules(std::string_view what) {
-    net::ChildOptions options;
-    options.program = "/bin/sh";
-    options.args = {"-ec"};
     std::string script;
     for (const auto& [from, to] : cuts_) {
         script += fmt::format("ip rule {} pref 10 ipproto tcp sport {} dport {} blackhole\n", what,
                               from, to);
     }
-    options.args.push_back(std::move(script));
-    const auto done = must(net::run_child(context_.get_executor(), timers_, std::move(options),
-                                          std::chrono::seconds(10)));
-    ASSERT_EQ(done.status.code, 0) << done.err;
+    shell(std::move(script));
 }
 
-// Nodes dial from the port they listen on, so that a pair of ports names a connection.
+// By the connections there are: nobody dials while it thinks that it is connected.
 void Operators::cut(const std::vector<unsigned>& side, const std::vector<unsigned>& other_side) {
     ASSERT_NE(std::getenv("WAVS_OWN_NETWORK"), nullptr) << "start it with own_network.sh";
-    for (const auto left : side) {
-        for (const auto right : other_side) {
-            cuts_.emplace_back(peer_port(left), peer_port(right));
-            cuts_.emplace_back(peer_port(right), peer_port(left));
+    const auto pids = [&](const std::vector<unsigned>& nodes) {
+        std::set<int> out;
+        for (const auto node : nodes) {
+            out.insert(devnet_->node(node).pid());
+        }
+        return out;
+    };
+    const auto here = pids(side);
+    const auto there = pids(other_side);
+    const auto all = connections();
+    for (const auto& [ports, pid] : all) {
+        const auto other_end = all.find({ports.second, ports.first});
+        if (here.contains(pid) && other_end != all.end() && there.contains(other_end->second)) {
+            cuts_.push_back(ports);
+            cuts_.emplace_back(ports.second, ports.first);
         }
     }
+    ASSERT_GE(cuts_.size(), 2 * side.size() * other_side.size()) << "a connection was not found";
     change_rules("add");
 }
 

@@ -58,8 +58,10 @@ protected:
 
 private:
     void give_service(unsigned node);
+    std::string shell(std::string script);
+    /// The process at the near end, by the ports of both ends.
+    std::map<std::pair<unsigned, unsigned>, int> connections();
     void change_rules(std::string_view what);
-    unsigned peer_port(unsigned node);
     bool careless_ = false;
     std::vector<std::pair<unsigned, unsigned>> cuts_;
 };
