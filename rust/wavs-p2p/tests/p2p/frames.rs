@@ -58,14 +58,20 @@ fn a_published_submission_has_the_frame_of_the_network() {
     }
 }
 
-#[test]
-fn only_messages_signed_by_their_source_are_passed_on() {
+/// An own node and a raw peer in the topic of a service.
+fn subscribed() -> (Owned, Raw, String) {
     let topic = service(1).topic();
     let own = Owned::start(remote(&[]), 1);
     own.node.subscribe(service(1)).unwrap();
     let peer = Raw::start(own.address.clone(), own.peer());
     peer.send(subscriptions(from_ref(&topic)));
     own.peers_of(service(1), 1);
+    (own, peer, topic)
+}
+
+#[test]
+fn only_messages_signed_by_their_source_are_passed_on() {
+    let (own, peer, topic) = subscribed();
     let key = Keypair::generate_ed25519();
     let good = signed_message(&key, &topic, &[0, 0, 0, 0, 0, 0, 0, 1], b"good");
 
@@ -88,12 +94,7 @@ fn only_messages_signed_by_their_source_are_passed_on() {
 /// Crafted control messages that have stopped other builds of the library.
 #[test]
 fn control_messages_out_of_range_do_no_harm() {
-    let topic = service(1).topic();
-    let own = Owned::start(remote(&[]), 1);
-    own.node.subscribe(service(1)).unwrap();
-    let peer = Raw::start(own.address.clone(), own.peer());
-    peer.send(subscriptions(from_ref(&topic)));
-    own.peers_of(service(1), 1);
+    let (own, peer, topic) = subscribed();
     let control = |kind: usize, body: Vec<u8>| framed(&field(3, &field(kind, &body)));
     let topic_field = field(1, topic.as_bytes());
     let endless = [vec![3 << 3], vec![0xff; 9], vec![1]].concat();

@@ -8,7 +8,7 @@ use wavs_p2p::{Event, PeerId, Verdict};
 
 use crate::attacks::ATTACKS;
 use crate::intruder::{Target, run};
-use crate::plain::{Do, Plain, Setup};
+use crate::plain::Plain;
 use crate::support::{Owned, PATIENCE, remote, service};
 
 /// The owner's part, until the honest peer has said `wanted` and `over` is true: what others say is invalid.
@@ -33,13 +33,8 @@ fn serve(own: &Owned, honest: PeerId, wanted: &[u8], over: impl Fn() -> bool) {
 #[test]
 fn hostile_attacks_leave_honest_traffic_alone() {
     let own = Owned::start(remote(&[]), 1);
-    own.node.subscribe(service(1)).unwrap();
     let topic = service(1).topic();
-    let honest = Plain::start(Setup::default());
-    honest.order(Do::Subscribe(topic.clone()));
-    honest.order(Do::Dial(own.address.clone()));
-    honest.sees_subscription(own.peer(), &topic);
-    own.peers_of(service(1), 1);
+    let honest = Plain::joining(&own, service(1));
     let target = Target { address: own.address.clone(), peer: own.peer(), service: service(1) };
     for (name, attack) in ATTACKS {
         let target = target.clone();

@@ -14,12 +14,7 @@ fn without_credit_events_wait_and_the_surplus_is_counted() {
     let mut config = remote(&[]);
     config.limits.waiting_events = 10;
     let own = Owned::without_credit(config, 1);
-    own.node.subscribe(service(1)).unwrap();
-    let plain = Plain::start(Setup::default());
-    plain.order(Do::Subscribe(service(1).topic()));
-    plain.order(Do::Dial(own.address.clone()));
-    own.peers_of(service(1), 1);
-    plain.sees_subscription(own.peer(), &service(1).topic());
+    let plain = Plain::joining(&own, service(1));
     // Listening, the connection and the answer to the first catch-up wait, too.
     eventually(|| (own.status().waiting_events == 3).then_some(()));
     for number in 0..15 {
@@ -44,12 +39,7 @@ fn a_peer_has_a_message_rate() {
     config.limits.peer_messages_per_second = 1;
     config.limits.peer_message_burst = 5;
     let own = Owned::start(config, 1);
-    own.node.subscribe(service(1)).unwrap();
-    let plain = Plain::start(Setup::default());
-    plain.order(Do::Subscribe(service(1).topic()));
-    plain.order(Do::Dial(own.address.clone()));
-    own.peers_of(service(1), 1);
-    plain.sees_subscription(own.peer(), &service(1).topic());
+    let plain = Plain::joining(&own, service(1));
     for number in 0..50 {
         plain.publish(&service(1).topic(), &[number]).unwrap();
     }

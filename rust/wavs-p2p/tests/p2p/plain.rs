@@ -151,6 +151,17 @@ impl Plain {
         plain
     }
 
+    /// With an own node in the topic of a service, as both of them know.
+    pub fn joining(own: &Owned, service: ServiceId) -> Self {
+        own.node.subscribe(service).unwrap();
+        let plain = Self::start(Setup::default());
+        plain.order(Do::Subscribe(service.topic()));
+        plain.order(Do::Dial(own.address.clone()));
+        own.peers_of(service, 1);
+        plain.sees_subscription(own.peer(), &service.topic());
+        plain
+    }
+
     pub fn order(&self, order: Do) {
         self.orders.send(order).unwrap();
     }
