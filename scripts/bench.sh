@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-node_names=(pipeline http_trigger latency_idle posting idle cron_idle restart catch_up services_200 engine_hot engine_scaling kv guest_native hostile_neighbours)
+node_names=(pipeline http_trigger latency_idle posting idle cron_idle restart catch_up services_200 engine_hot engine_scaling kv guest_native hostile_neighbours quorum_3 quorum_10 verify queues_10000)
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=("${node_names[@]}" micro)
 node=()
