@@ -58,7 +58,7 @@ public:
             const std::lock_guard lock(mutex_);
             ++posts_;
             posted_.emplace(request.envelope.event_id,
-                            std::pair(now, types::envelope_digest(request.envelope)));
+                            Handed{now, types::envelope_digest(request.envelope)});
         }
         changed_.notify_all();
         co_return aggregator::Posted{aggregator::Posted::State::Mined, types::EvmTxHash{}};
@@ -72,9 +72,9 @@ public:
         std::uint64_t /*from_block*/) override {
         const std::lock_guard lock(mutex_);
         const auto found = posted_.find(event);
-        co_return found == posted_.end()
-            ? std::nullopt
-            : std::optional(aggregator::PostedElsewhere{types::EvmTxHash{}, found->second.second});
+        co_return found == posted_.end() ? std::nullopt
+                                         : std::optional(aggregator::PostedElsewhere{
+                                               types::EvmTxHash{}, found->second.envelope_digest});
     }
     async::Task<base::Result<std::vector<std::string>>> weights(
         types::SubmitAction /*action*/, std::vector<types::EvmAddress> signers,
@@ -92,7 +92,7 @@ public:
                                [&] { return posted_.contains(event); })) {
             throw std::runtime_error("an event was not posted within a minute");
         }
-        return posted_.at(event).first;
+        return posted_.at(event).at;
     }
     std::size_t posts() const {
         const std::lock_guard lock(mutex_);
@@ -100,10 +100,15 @@ public:
     }
 
 private:
+    struct Handed {
+        std::chrono::steady_clock::time_point at;
+        types::Bytes32 envelope_digest;
+    };
+
     const std::size_t threshold_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::map<types::EventId, std::chrono::steady_clock::time_point> posted_;
+    std::map<types::EventId, Handed> posted_;
     std::size_t posts_ = 0;
 };
 
