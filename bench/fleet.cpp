@@ -81,7 +81,11 @@ public:
         std::uint32_t /*reference_block*/) override {
         co_return std::vector<std::string>(signers.size(), "1");
     }
-    async::Task<base::Result<std::uint64_t>> head() override { co_return 1U; }
+    /// A block each second.
+    async::Task<base::Result<std::uint64_t>> head() override {
+        const auto age = std::chrono::steady_clock::now() - born_;
+        co_return 1U + static_cast<std::uint64_t>(age / std::chrono::seconds(1));
+    }
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp /*time*/) override {
         co_return 1U;
     }
@@ -106,6 +110,7 @@ private:
     };
 
     const std::size_t threshold_;
+    const std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::map<types::EventId, Handed> posted_;
@@ -164,7 +169,6 @@ Fleet::Fleet(const std::filesystem::path& folder, std::size_t operators, std::si
 }
 
 void Fleet::connect() {
-    boost::asio::io_context context;
     std::vector<std::string> bootstrap;
     std::uint8_t number = 0;
     for (auto& operator_ptr : operators_) {
@@ -201,7 +205,7 @@ void Fleet::connect() {
         one.aggregator->watch(one.service);
         if (bootstrap.empty()) {
             wait_until("a listening node", [&] {
-                const auto status = must(async::testing::run(context, one.network->status()));
+                const auto status = must(async::testing::run(context_, one.network->status()));
                 bootstrap = status.listen_addresses;
                 return !bootstrap.empty();
             });
@@ -209,7 +213,7 @@ void Fleet::connect() {
     }
     wait_until("every operator to know all others", [&] {
         for (auto& one : operators_) {
-            const auto status = must(async::testing::run(context, one->network->status()));
+            const auto status = must(async::testing::run(context_, one->network->status()));
             if (status.topics.empty() ||
                 status.topics[0].subscribed_peers + 1 < operators_.size()) {
                 return false;
@@ -220,13 +224,12 @@ void Fleet::connect() {
 }
 
 Fleet::~Fleet() {
-    boost::asio::io_context context;
     for (auto& one : operators_) {
         one->network->stop();
         constexpr auto kGrace = std::chrono::seconds(5);
-        (void)async::testing::run(context, one->loops->stop(timers_, kGrace));
-        (void)async::testing::run(context, one->exchange->stop(kGrace));
-        (void)async::testing::run(context, one->aggregator->stop(kGrace));
+        (void)async::testing::run(context_, one->loops->stop(timers_, kGrace));
+        (void)async::testing::run(context_, one->exchange->stop(kGrace));
+        (void)async::testing::run(context_, one->aggregator->stop(kGrace));
     }
     runtime_.stop();
 }

@@ -7,6 +7,8 @@
 #include "wavs/p2p/start.hpp"
 #include "wavs/storage/rocksdb_store.hpp"
 
+#include <boost/asio/io_context.hpp>
+
 #include <atomic>
 #include <condition_variable>
 #include <map>
@@ -43,6 +45,9 @@ private:
     void connect();
     types::ResultRecord result_of(const Operator& one, std::uint32_t event) const;
 
+    /// Of the caller's own questions. It outlives the pools, whose threads may still hold its
+    /// executor.
+    boost::asio::io_context context_;
     async::Runtime runtime_{{.io_threads = 2, .blocking_threads = 2}};
     base::SystemClock clock_;
     async::SystemTimers timers_;

@@ -614,7 +614,7 @@ typedef struct wavs_p2p_options {
     uint32_t peer_messages_per_second;
     // 0 = 200.
     uint32_t peer_message_burst;
-    // Events that wait for credit; 0 = 1024.
+    // Events that wait for credit; 0 = 16384.
     uint32_t max_waiting_events;
     // Their bytes; 0 = 64 MiB.
     uint64_t max_waiting_bytes;

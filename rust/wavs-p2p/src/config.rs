@@ -96,7 +96,7 @@ impl Default for Limits {
             catchups: 16,
             catchup_answers: 64,
             catchup_answer_bytes: 64 << 20,
-            waiting_events: 1_024,
+            waiting_events: 16_384,
             waiting_bytes: 64 << 20,
         }
     }

@@ -95,7 +95,7 @@ pub struct wavs_p2p_options {
     pub peer_messages_per_second: u32,
     /// 0 = 200.
     pub peer_message_burst: u32,
-    /// Events that wait for credit; 0 = 1024.
+    /// Events that wait for credit; 0 = 16384.
     pub max_waiting_events: u32,
     /// Their bytes; 0 = 64 MiB.
     pub max_waiting_bytes: u64,
