@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_test.cpp, simulated, 5 minutes) and
-# 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes). Then load for 20 minutes with
+# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_test.cpp, simulated, 5 minutes),
+# 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes), and a hostile peer for 5 minutes
+# (tests/e2e/hostile_peer_test.cpp). Then load for 20 minutes with
 # a look every 10 seconds at what the node holds: memory, descriptors and files must stay as they are. Prints one JSON
 # object per line, the verdict last, and nothing else on standard output; fails, naming it, when an event had not exactly
 # one result or something grew. docs/bench.md says what is done and how it is judged.
@@ -22,6 +23,11 @@ if [ -n "$seeds" ]; then
   echo "==> schedules of faults, seeds $seeds" >&2
   WAVS_SEEDS=$seeds WAVS_NODE=$PWD/build/check/bin/wavs \
     build/check/bin/wavs_e2e_tests --gtest_filter='*.random_faults_lose_and_repeat_nothing' >&2
+  echo "==> hostile peer" >&2
+  scripts/rust.sh cargo build --release --locked -p wavs-p2p --example hostile >&2
+  WAVS_QUORUM_LONG=1 WAVS_HOSTILE_PEER="$(scripts/rust.sh --print-dir)/release/examples/hostile" \
+    ASAN_OPTIONS=quarantine_size_mb=16:malloc_context_size=5 WAVS_NODE=$PWD/build/check/bin/wavs \
+    build/check/bin/wavs_e2e_tests --gtest_filter='HostilePeer.*' >&2
 fi
 scripts/setup.sh bench >&2
 scripts/step.sh "configure (bench)" cmake --preset bench >&2

@@ -202,8 +202,7 @@ void Exchange::handle(p2p::Event event) {
         // Nobody is left to be told when the peer has gone meanwhile.
         (void)deps_.network.answer_catchup(request->token, base::as_bytes(answer));
     } else if (auto* answer = std::get_if<p2p::CatchupAnswer>(&event)) {
-        tasks_.spawn_on(async::make_strand(executor_), "catch-up",
-                        look_at_answer(std::move(*answer)));
+        read_answer(std::move(*answer));
     } else if (const auto* failed = std::get_if<p2p::PublishFailed>(&event)) {
         on_publish_failed(*failed);
     } else if (const auto* peer = std::get_if<p2p::PeerConnected>(&event)) {
@@ -245,22 +244,30 @@ async::Task<void> Exchange::look_at(p2p::Message message, async::Semaphore::Perm
     (void)deps_.network.judge(message.token, verdict);
 }
 
-async::Task<void> Exchange::look_at_answer(p2p::CatchupAnswer answer) {
+// Here and now, while others wait with the network: what 10 MiB of JSON become in memory is there
+// once.
+void Exchange::read_answer(p2p::CatchupAnswer answer) {
     auto content = read_catchup_answer(base::as_text(answer.data));
     if (!content.has_value()) {
         count("malformed");
         telemetry::log_failure(telemetry::Level::Warn, "aggregator",
                                "a peer's answer cannot be read", content.error(),
                                {{"peer", answer.peer}, {"bytes", answer.data.size()}});
-        co_return;
+        return;
     }
     for (std::size_t i = 0; i < content.value().malformed; ++i) {
         count("malformed");
     }
-    const auto peer = "catchup:" + answer.peer;
-    const auto about = revisions(answer.service);
-    for (auto& submission : content.value().submissions) {
-        auto admission = admit(std::move(submission), answer.service, about);
+    tasks_.spawn_on(async::make_strand(executor_), "catch-up",
+                    look_at_all("catchup:" + answer.peer, answer.service,
+                                std::move(content.value().submissions)));
+}
+
+async::Task<void> Exchange::look_at_all(std::string peer, types::ServiceId service,
+                                        std::vector<types::Submission> submissions) {
+    const auto about = revisions(service);
+    for (auto& submission : submissions) {
+        auto admission = admit(std::move(submission), service, about);
         if (const auto* refusal = std::get_if<Refusal>(&admission)) {
             count(refusal->reason);
             continue;

@@ -95,7 +95,9 @@ private:
     void on_answer(const p2p::CatchupAnswer& answer);
     void on_publish_failed(const p2p::PublishFailed& failed);
     async::Task<void> look_at(p2p::Message message, async::Semaphore::Permit place);
-    async::Task<void> look_at_answer(p2p::CatchupAnswer answer);
+    void read_answer(p2p::CatchupAnswer answer);
+    async::Task<void> look_at_all(std::string peer, types::ServiceId service,
+                                  std::vector<types::Submission> submissions);
     async::Task<base::Result<Outcome>> consider(Admitted admitted, std::string peer);
     async::Task<base::Result<Outcome>> consider_new(types::SubmissionRecord record);
     async::Task<base::Result<Outcome>> take(types::SubmissionRecord record);
