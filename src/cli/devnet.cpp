@@ -70,8 +70,8 @@ Devnet::Devnet(DevnetOptions options, Tools tools)
 Devnet::~Devnet() = default;
 
 const types::ChainKey& Devnet::chain() {
-    static const auto kChain = types::ChainKey::parse("evm:31337").value();
-    return kChain;
+    static const auto key = types::ChainKey::parse("evm:31337").value();
+    return key;
 }
 
 Anvil& Devnet::anvil() {
