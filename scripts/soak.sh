@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_test.cpp, simulated, 5 minutes),
-# 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes), and a hostile peer for 5 minutes
+# 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes), 200 events of 3, 5 and 10 operators with
+# 1 s and 12 s between blocks (tests/e2e/operators_test.cpp, 10 minutes), and a hostile peer for 5 minutes
 # (tests/e2e/hostile_peer_test.cpp). Then load for 20 minutes with
 # a look every 10 seconds at what the node holds: memory, descriptors and files must stay as they are. Prints one JSON
 # object per line, the verdict last, and nothing else on standard output; fails, naming it, when an event had not exactly
@@ -23,6 +24,11 @@ if [ -n "$seeds" ]; then
   echo "==> schedules of faults, seeds $seeds" >&2
   WAVS_SEEDS=$seeds WAVS_NODE=$PWD/build/check/bin/wavs \
     build/check/bin/wavs_e2e_tests --gtest_filter='*.random_faults_lose_and_repeat_nothing' >&2
+  for fleet in "3 200 1" "5 200 1" "10 200 1" "3 200 12" "5 200 12" "10 200 12"; do
+    echo "==> operators, events, seconds between blocks: $fleet" >&2
+    WAVS_FLEET=$fleet WAVS_NODE=$PWD/build/check/bin/wavs \
+      build/check/bin/wavs_e2e_tests --gtest_filter='*.each_event_of_a_fleet_costs_one_transaction' >&2
+  done
   echo "==> hostile peer" >&2
   scripts/rust.sh cargo build --release --locked -p wavs-p2p --example hostile >&2
   WAVS_QUORUM_LONG=1 WAVS_HOSTILE_PEER="$(scripts/rust.sh --print-dir)/release/examples/hostile" \

@@ -5,6 +5,9 @@
 #include "wavs/net/child_process.hpp"
 
 #include <cstdlib>
+#include <iostream>
+#include <set>
+#include <sstream>
 
 namespace wavs::e2e {
 namespace {
@@ -43,6 +46,48 @@ TEST_F(SeveralOperators, twenty_events_of_three_operators_cost_twenty_transactio
     }
     expect_one_transaction_each(kEvents);
     EXPECT_EQ(handled_count(contracts_.handler), kEvents);
+}
+
+// How many operators, events, and seconds between blocks; WAVS_FLEET="10 200 12" for others.
+struct Fleet {
+    unsigned operators = 5;
+    std::size_t events = 20;
+    int block_seconds = 1;
+};
+
+Fleet wanted_fleet() {
+    Fleet out;
+    if (const char* text = std::getenv("WAVS_FLEET")) {
+        std::istringstream(text) >> out.operators >> out.events >> out.block_seconds;
+    }
+    return out;
+}
+
+TEST_F(SeveralOperators, each_event_of_a_fleet_costs_one_transaction) {
+    const auto [operators, events, block_seconds] = wanted_fleet();
+    constexpr std::size_t kPart = 20;
+    begin({.nodes = operators,
+           .weights = std::vector<std::uint64_t>(operators, 10),
+           .quorum = {.threshold_weight = 1, .numerator = 2, .denominator = 3}});
+    must(devnet_->anvil().mine_every(std::chrono::seconds(block_seconds)));
+    for (std::size_t i = 0; i < events; ++i) {
+        must(devnet_->send_trigger(contracts_.trigger, base::to_bytes(std::to_string(i))));
+        // A steady stream.
+        must(timers_.sleep_for(std::chrono::milliseconds(100)));
+    }
+    for (std::size_t settled = std::min(kPart, events); settled <= events; settled += kPart) {
+        for (unsigned i = 0; i < operators; ++i) {
+            wait_settled(i, settled);
+        }
+    }
+    const auto sent = expect_one_transaction_each(events);
+    EXPECT_EQ(handled_count(contracts_.handler), events);
+    std::set<std::uint64_t> blocks;
+    for (const auto& one : sent) {
+        blocks.insert(one.block_number);
+    }
+    std::cout << operators << " operators, " << events << " events, a block each " << block_seconds
+              << " s: " << sent.size() << " transactions in " << blocks.size() << " blocks\n";
 }
 
 TEST_F(SeveralOperators, scenario_47_restart_before_quorum) {
