@@ -35,6 +35,13 @@ base::Error estimate_reverted(const Reverted& revert) {
             fmt::format("No Transaction Receipt: {}: {}", revert.message, revert.info.text)};
 }
 
+// The pool has the transaction of somebody else that does the same.
+base::Error estimate_forestalled(const Reverted& revert) {
+    return {base::ErrorKind::Unavailable, "tx_estimate_failed",
+            fmt::format("No Transaction Receipt: {}: {}, by a transaction that is in no block yet",
+                        revert.message, revert.info.text)};
+}
+
 }  // namespace
 
 Wei price_of(const Fee& fee) {
@@ -131,11 +138,16 @@ async::Task<base::Result<Market>> TxManager::Impl::read_market() {
 
 async::Task<base::Result<std::uint64_t>> TxManager::Impl::gas_estimate(const TxRequest& request) {
     CallRequest call{address, request.to, request.data};
-    WAVS_CO_TRY(auto outcome, co_await client.estimate_gas(std::move(call)));
-    if (const auto* revert = std::get_if<Reverted>(&outcome)) {
-        co_return estimate_reverted(*revert);
+    WAVS_CO_TRY(auto outcome, co_await client.estimate_gas(call));
+    const auto* revert = std::get_if<Reverted>(&outcome);
+    if (revert == nullptr) {
+        co_return std::get<std::uint64_t>(outcome);
     }
-    co_return std::get<std::uint64_t>(outcome);
+    // Nodes estimate on top of their pool. What is there may be dropped: no reason to give up.
+    const auto in_blocks = co_await client.call(std::move(call), BlockRef::latest());
+    const bool taken =
+        in_blocks.has_value() && std::get_if<Reverted>(&in_blocks.value()) == nullptr;
+    co_return taken ? estimate_forestalled(*revert) : estimate_reverted(*revert);
 }
 
 base::Result<std::uint64_t> TxManager::Impl::limited_gas(std::uint64_t estimate,

@@ -101,6 +101,25 @@ TEST_F(TxTest, estimates_that_revert_or_are_too_high_send_nothing) {
     EXPECT_EQ(node_.count("eth_getTransactionCount"), 0U);
 }
 
+// Another operator's transaction waits in the pool. It may be dropped: then ours is wanted.
+TEST_F(TxTest, what_only_the_pool_refuses_is_no_refusal) {
+    const std::string reverted = R"({"code":3,"message":"execution reverted","data":"0x810b1fdd)" +
+                                 std::string(64, '0') + R"("})";
+    node_.error("eth_estimateGas", reverted);
+    node_.result("eth_call", "\"0x\"");
+    start();
+    run_until([this] { return result().has_value(); });
+    EXPECT_EQ(result()->error().kind(), base::ErrorKind::Unavailable);
+    EXPECT_NE(result()->error().message().find("a transaction that is in no block yet"),
+              std::string::npos)
+        << result()->error().message();
+    node_.error("eth_call", reverted);
+    start();
+    run_until([this] { return result(1).has_value(); });
+    EXPECT_EQ(result(1)->error().kind(), base::ErrorKind::Invalid);
+    EXPECT_EQ(node_.count("eth_sendRawTransaction"), 0U);
+}
+
 TEST_F(TxTest, the_fee_cap_holds) {
     TxManager::Options options;
     options.chain_id = 31337;

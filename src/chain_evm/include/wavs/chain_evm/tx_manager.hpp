@@ -56,11 +56,11 @@ Fee bump_fee(const Fee& fee);
 /// fee. Thread-safe; each call runs on its caller's strand. Must outlive its calls. The account is
 /// this process's own: two managers for one account disturb each other.
 /// Every message starts with "EVM client: ". Codes: `tx_estimate_failed` (Invalid; Unavailable when
-/// the contract's reason may pass), `tx_max_gas` (the request's own bound), `tx_max_gas_per_tx`,
-/// `tx_block_gas`, `tx_max_fee`, `tx_over_budget`, `tx_not_a_contract`, `tx_send_failed` (the node
-/// refused), `tx_reverted`, `tx_nonce_taken` (a transaction that is not ours was mined with this
-/// nonce: look whether the work is done, then send anew), `tx_stuck` (it is still on its way:
-/// `resume()` it).
+/// the contract's reason may pass, or follows from a transaction that is in no block yet),
+/// `tx_max_gas` (the request's own bound), `tx_max_gas_per_tx`, `tx_block_gas`, `tx_max_fee`,
+/// `tx_over_budget`, `tx_not_a_contract`, `tx_send_failed` (the node refused), `tx_reverted`,
+/// `tx_nonce_taken` (a transaction that is not ours was mined with this nonce: look whether the
+/// work is done, then send anew), `tx_stuck` (it is still on its way: `resume()` it).
 class TxManager {
 public:
     struct Options {
