@@ -148,6 +148,10 @@ async::Task<base::Result<void>> TxManager::Impl::record(const std::vector<Outgoi
     WAVS_CO_TRY(co_await journal.commit(std::move(changes)));
     const std::lock_guard lock(mutex);
     for (std::size_t i = 0; i < batch.size(); ++i) {
+        telemetry::log_debug("chain_evm", "transaction recorded",
+                             {{"chain", options.chain.str()},
+                              {"nonce", made[i]->tx.nonce},
+                              {"tx", types::to_string(made[i]->attempts.back().hash)}});
         add_locked(made[i]);
         batch[i]->sending = std::move(made[i]);
     }

@@ -12,6 +12,9 @@ namespace wavs::cli {
 namespace {
 
 constexpr std::string_view kListening = "Listening on ";
+/// 100 and 1 gwei: anvil forgets for good what full blocks have made too cheap.
+constexpr std::string_view kMaxFee = "0x174876e800";
+constexpr std::string_view kPriorityFee = "0x3b9aca00";
 
 /// 0 when the line has none.
 std::uint16_t port_at_end(std::string_view line) {
@@ -99,6 +102,10 @@ async::Task<base::Result<types::Bytes32>> Anvil::send(types::EvmAddress from,
     }
     out.key("data");
     out.string(base::hex0x(data));
+    out.key("maxFeePerGas");
+    out.string(kMaxFee);
+    out.key("maxPriorityFeePerGas");
+    out.string(kPriorityFee);
     out.end_object();
     out.end_array();
     WAVS_CO_TRY(const auto reply, co_await rpc_.raw("eth_sendTransaction", std::move(params)));

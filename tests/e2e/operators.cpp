@@ -183,12 +183,15 @@ bool Operators::signs(const cli::ResultTransaction& sent, const types::EvmAddres
     return std::find(sent.signers.begin(), sent.signers.end(), who) != sent.signers.end();
 }
 
-void Operators::wait_settled(unsigned node, std::size_t events) {
-    wait_until(fmt::format("node {} knows that {} results are on chain", node, events), [&] {
-        return metric("wavs_results_posted_total", node) +
-                   metric("wavs_results_posted_by_others_total", node) >=
-               static_cast<double>(events);
-    });
+void Operators::wait_settled(unsigned node, std::size_t events, base::Duration patience) {
+    wait_until(
+        fmt::format("node {} knows that {} results are on chain", node, events),
+        [&] {
+            return metric("wavs_results_posted_total", node) +
+                       metric("wavs_results_posted_by_others_total", node) >=
+                   static_cast<double>(events);
+        },
+        patience);
 }
 
 bool Operators::logged(unsigned node, std::string_view text) const {
@@ -204,7 +207,10 @@ std::vector<cli::ResultTransaction> Operators::expect_one_transaction_each(std::
     for (const auto& one : sent) {
         EXPECT_TRUE(seen.insert(one.event_id).second)
             << "a second transaction for event " << types::to_string(one.event_id);
-        EXPECT_FALSE(one.reverted) << "event " << types::to_string(one.event_id);
+        EXPECT_FALSE(one.reverted)
+            << "event " << types::to_string(one.event_id) << ", transaction "
+            << types::to_string(one.tx_hash) << " of " << types::to_checksum_string(one.sender)
+            << " in block " << one.block_number;
     }
     EXPECT_EQ(seen.size(), events);
     EXPECT_EQ(sent.size(), events);

@@ -41,7 +41,7 @@ protected:
     void heal();
     /// Until that node knows of so many events that they are on chain, by itself or by others,
     /// since its start. From then on it posts nothing for them.
-    void wait_settled(unsigned node, std::size_t events);
+    void wait_settled(unsigned node, std::size_t events, base::Duration patience = kPatience);
     /// Whether the node was told by the manager, for this reason, that it is not time to post.
     bool refused_for(unsigned node, std::string_view reason);
     /// How many submissions of peers came to this, by the node's metrics.

@@ -75,9 +75,11 @@ TEST_F(SeveralOperators, each_event_of_a_fleet_costs_one_transaction) {
         // A steady stream.
         must(timers_.sleep_for(std::chrono::milliseconds(100)));
     }
+    // Blocks fill up, and what they cost goes up: a trigger may wait until it goes down again.
+    const auto patience = kPatience + std::chrono::seconds(10 * block_seconds);
     for (std::size_t settled = std::min(kPart, events); settled <= events; settled += kPart) {
         for (unsigned i = 0; i < operators; ++i) {
-            wait_settled(i, settled);
+            wait_settled(i, settled, patience);
         }
     }
     const auto sent = expect_one_transaction_each(events);

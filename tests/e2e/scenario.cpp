@@ -29,6 +29,10 @@ Scenario::~Scenario() {
         devnet_.reset();
     }
     threads_.stop();
+    if (HasFailure() && std::getenv("WAVS_KEEP") != nullptr) {
+        std::fprintf(stderr, "the nodes' folders and logs are kept in %s\n", folder_.c_str());
+        return;
+    }
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
 }
@@ -58,6 +62,9 @@ void Scenario::start(Options options) {
     devnet.node_env = std::move(options.node_env);
     devnet.anvil_args = std::move(options.anvil_args);
     devnet.peers = options.peers;
+    if (const char* level = std::getenv("WAVS_NODE_LOG")) {
+        devnet.log_level = {level};
+    }
     devnet.patience = std::chrono::seconds(60);
     devnet_ = std::make_unique<cli::Devnet>(std::move(devnet), tools_);
     must(devnet_->start_chain());
@@ -157,8 +164,9 @@ double Scenario::metric(std::string_view name, unsigned node) {
     return sum;
 }
 
-void Scenario::wait_until(std::string what, const std::function<bool()>& done) {
-    cli::Poller poller(tools_, std::chrono::seconds(60), std::move(what));
+void Scenario::wait_until(std::string what, const std::function<bool()>& done,
+                          base::Duration patience) {
+    cli::Poller poller(tools_, patience, std::move(what));
     while (!done()) {
         must(poller.pause());
     }

@@ -18,7 +18,9 @@
 namespace wavs::e2e {
 
 /// Everything a scenario needs: a chain, a node, contracts, and steps that fail the test with the
-/// whole error. One devnet per test, in processes of its own on free ports.
+/// whole error. One devnet per test, in processes of its own on free ports. WAVS_NODE names another
+/// program of the node, WAVS_NODE_LOG its log level; with WAVS_KEEP=1 a test that failed leaves the
+/// folders of its nodes, with their logs.
 class Scenario : public ::testing::Test {
 protected:
     Scenario();
@@ -78,7 +80,9 @@ protected:
     /// A metric's value summed over its labels; 0 when it is not there.
     double metric(std::string_view name, unsigned node = 0);
     /// Looks until `done`, with pauses, and fails the test when it takes too long.
-    void wait_until(std::string what, const std::function<bool()>& done);
+    static constexpr base::Duration kPatience = std::chrono::seconds(60);
+    void wait_until(std::string what, const std::function<bool()>& done,
+                    base::Duration patience = kPatience);
     std::size_t handled_count(const types::EvmAddress& handler);
 
     boost::asio::io_context context_;
