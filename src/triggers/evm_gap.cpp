@@ -72,6 +72,7 @@ async::Task<base::Result<void>> EvmSource::read_gap() {
     }
     // The newest blocks are asked for once more when the chain is past them.
     live_check_.start(filter, latest.number - std::min(latest.number, kSettled));
+    link_from_ = latest.number + 1;
     const std::lock_guard lock(mutex_);
     watch_.live(filter);
     co_return base::ok();

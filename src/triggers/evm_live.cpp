@@ -68,7 +68,8 @@ async::Task<base::Result<void>> EvmSource::make_up(std::vector<chain_evm::EvmLog
         const auto block = log.block_number.value_or(0);
         live_check_.on_log(block);
         // What came over the link and was not looked at yet is not missing.
-        missed += block <= settled && !chain_.window()->contains(*chain_evm::key_of(log)) ? 1 : 0;
+        const bool due = link_from_ <= block && block <= settled;
+        missed += due && !chain_.window()->contains(*chain_evm::key_of(log)) ? 1 : 0;
     }
     if (missed > 0) {
         missed_logs_.add(static_cast<double>(missed));

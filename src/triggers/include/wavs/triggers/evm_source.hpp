@@ -128,6 +128,8 @@ private:
     std::uint64_t asked_at_ = 0;
     std::optional<base::SteadyTime> ask_again_at_;
     LiveCheck live_check_;
+    /// The blocks that the link is to bring begin here; those before it were read.
+    std::uint64_t link_from_ = 0;
     chain_evm::LogWindow delivered_{65'536};
 
     mutable std::mutex mutex_;
