@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_test.cpp, simulated, 5 minutes),
+# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_schedules_test.cpp, simulated, 5 minutes),
 # 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes), 200 events of 3, 5 and 10 operators with
 # 1 s and 12 s between blocks (tests/e2e/operators_test.cpp, 10 minutes), and a hostile peer for 5 minutes
 # (tests/e2e/hostile_peer_test.cpp). Then load for 20 minutes with

@@ -149,6 +149,11 @@ async::Task<base::Result<std::vector<std::string>>> EvmTarget::weights(
 
 async::Task<base::Result<std::uint64_t>> EvmTarget::head() { co_return co_await chain_.head(); }
 
+async::Task<base::Result<BlockCount>> EvmTarget::blocks_after(std::uint64_t block) {
+    WAVS_CO_TRY(const auto count, co_await chain_.posted().blocks_after(block));
+    co_return BlockCount{count.with_room, count.full};
+}
+
 async::Task<base::Result<std::uint64_t>> EvmTarget::block_at(types::Timestamp time) {
     co_return co_await chain_.block_at(time);
 }

@@ -34,6 +34,12 @@ struct Aggregator::Elsewhere {
     std::optional<base::Error> unknown;
 };
 
+/// For its turn to post.
+struct Aggregator::Waited {
+    base::Duration time{0};
+    std::uint64_t blocks = 0;
+};
+
 /// How a queue ends.
 struct Aggregator::Settled {
     types::ResultState state = types::ResultState::Failed;

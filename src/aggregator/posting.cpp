@@ -11,11 +11,6 @@ namespace wavs::aggregator {
 namespace {
 
 constexpr unsigned kMaxRefusals = 3;
-// Operators take turns by blocks and seconds: whoever waits for one looks so often.
-constexpr auto kTurnLook = std::chrono::milliseconds(250);
-constexpr std::uint64_t kBlocksPerTurn = 2;
-// Before anybody's habits are known: time for the others' signatures to arrive.
-constexpr auto kLongestSettling = std::chrono::milliseconds(500);
 // A peer's clock, and the chain's, may be ahead of ours.
 constexpr std::chrono::seconds kClockMargin{60};
 // How long before its first signature an event without a time of its own may have been settled.
@@ -72,14 +67,6 @@ types::Timestamp not_before(const types::TriggerData& data, types::Timestamp ope
         return earlier({*log->block_timestamp * 1'000'000'000ULL}, kClockMargin);
     }
     return earlier(opened_at, kUntimedAge + kClockMargin);
-}
-
-Signers signers_of(const std::vector<types::QueueSignature>& signatures) {
-    Signers out;
-    for (const auto& one : signatures) {
-        out.insert(one.signer);
-    }
-    return out;
 }
 
 }  // namespace
@@ -328,49 +315,6 @@ async::Task<base::Result<Aggregator::Choice>> Aggregator::choose(OpenQueue& queu
     none.text = text ? *text : (error ? error->message() : std::string());
     none.refused = !all.empty() && refused == all.size();
     co_return std::move(none);
-}
-
-// One after the other, so that one event costs one transaction (docs/decisions.md D-83).
-async::Task<base::Result<bool>> Aggregator::is_our_turn(OpenQueue& queue, Target& target,
-                                                        const Chosen& chosen) {
-    if (deps_.exchange == nullptr || options_.submit_stagger.count() == 0) {
-        co_return true;
-    }
-    auto head = co_await target.head();
-    if (!head.has_value()) {
-        if (head.error().kind() != base::ErrorKind::Cancelled) {
-            co_await tell(queue, head.error());
-            co_return false;
-        }
-        co_return std::move(head).error();
-    }
-    const auto now = deps_.clock.steady_now();
-    if (!queue.reached) {
-        queue.reached = {now, head.value()};
-    }
-    const auto& service = *queue.service();
-    const auto& habits = deps_.exchange->signers();
-    auto expected = habits.expected(service.id, queue.event, deps_.clock.wall_now());
-    const auto digest = types::envelope_digest(chosen.envelope);
-    for (const auto& [other, collected] : queue.stored->envelopes) {
-        if (other != digest) {
-            for (const auto& one : collected.signatures) {
-                expected.erase(one.signer);
-            }
-        }
-    }
-    const auto rank =
-        posting_rank(queue.event, service.signer, signers_of(chosen.signatures), expected);
-    const auto [since, block] = *queue.reached;
-    base::Duration least = options_.submit_stagger * static_cast<int>(rank);
-    if (rank == 0 && !habits.knows_habits(service.id, queue.event, deps_.clock.wall_now())) {
-        least = std::min<base::Duration>(kLongestSettling, options_.submit_stagger / 4);
-    }
-    if (now - since >= least && head.value() >= block + kBlocksPerTurn * rank) {
-        co_return true;
-    }
-    queue.look_again = kTurnLook;
-    co_return false;
 }
 
 async::Task<base::Result<Aggregator::Step>> Aggregator::send(OpenQueue& queue,

@@ -15,6 +15,7 @@ constexpr std::size_t kEventsThatCount = 3;
 // More than those that count: several events are under way at the same time.
 constexpr std::size_t kEventsKept = 32;
 constexpr std::size_t kMostSigners = 1'000;
+constexpr std::uint64_t kFullBlocks = 8;
 
 auto order_of(const types::EventId& event, const types::EvmAddress& signer) {
     base::Bytes text = base::to_bytes(event.view());
@@ -35,6 +36,10 @@ std::size_t posting_rank(const types::EventId& event, const types::EvmAddress& o
     const auto ours = order_of(event, own);
     return static_cast<std::size_t>(std::count_if(
         all.begin(), all.end(), [&](const auto& one) { return order_of(event, one) < ours; }));
+}
+
+std::uint64_t blocks_that_count(std::uint64_t with_room, std::uint64_t full) {
+    return with_room + full / kFullBlocks;
 }
 
 void ActiveSigners::saw(const types::ServiceId& service, const types::EventId& event,

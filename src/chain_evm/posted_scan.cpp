@@ -11,6 +11,13 @@ namespace {
 
 // A chain that replaces blocks more often during one scan is left to settle.
 constexpr int kMostReplacements = 3;
+// Handing over a result takes part of a block: what is left of this one may be too little.
+constexpr std::uint64_t kRoomOfABlock = 10;
+
+bool is_full(const BlockHeader& header) {
+    return header.gas_limit && header.gas_used &&
+           *header.gas_used > *header.gas_limit - *header.gas_limit / kRoomOfABlock;
+}
 
 }  // namespace
 
@@ -57,6 +64,22 @@ async::Task<base::Result<std::optional<PostedResult>>> PostedScan::find(types::E
             co_return known;
         }
         WAVS_CO_TRY(covered, co_await catch_up(caller.ticket()));
+    }
+    co_return unsettled();
+}
+
+async::Task<base::Result<BlockCount>> PostedScan::blocks_after(std::uint64_t block) {
+    const Caller caller(*this, block + 1);
+    for (int i = 0; i <= kMostReplacements; ++i) {
+        WAVS_CO_TRY(const auto covered, co_await catch_up(caller.ticket()));
+        const std::lock_guard lock(mutex_);
+        if (covered == generation_) {
+            BlockCount out;
+            for (auto at = blocks_.upper_bound(block); at != blocks_.end(); ++at) {
+                ++(at->second.full ? out.full : out.with_room);
+            }
+            co_return out;
+        }
     }
     co_return unsettled();
 }
@@ -221,6 +244,7 @@ void PostedScan::add_locked(const Block& block) {
     ScannedBlock out;
     out.hash = block.header.hash;
     out.parent = block.header.parent_hash;
+    out.full = is_full(block.header);
     for (const auto& transaction : block.transactions) {
         if (!transaction.to || selector_of(transaction.input) != fn::kHandleSignedEnvelope) {
             continue;

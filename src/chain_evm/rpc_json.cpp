@@ -121,6 +121,9 @@ base::Result<BlockHeader> read_header(const json::Value& value) {
     if (auto limit = read_optional(value, "gasLimit", read_quantity); limit.has_value()) {
         out.gas_limit = limit.value();
     }
+    if (auto used = read_optional(value, "gasUsed", read_quantity); used.has_value()) {
+        out.gas_used = used.value();
+    }
     if (auto bloom = read_optional(value, "logsBloom", read_data);
         bloom.has_value() && bloom.value() && bloom.value()->size() == Bloom().size()) {
         std::copy(bloom.value()->begin(), bloom.value()->end(), out.logs_bloom.emplace().begin());

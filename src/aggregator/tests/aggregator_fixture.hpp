@@ -114,6 +114,9 @@ public:
         co_return std::vector<std::string>(signers.size(), "1");
     }
     async::Task<base::Result<std::uint64_t>> head() override { co_return 0U; }
+    async::Task<base::Result<BlockCount>> blocks_after(std::uint64_t /*block*/) override {
+        co_return BlockCount();
+    }
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp /*time*/) override {
         co_return 0U;
     }

@@ -37,6 +37,12 @@ TEST(PostingOrder, everyone_has_a_place_of_its_own_and_the_first_changes_with_th
     EXPECT_EQ(firsts.size(), 3U);
 }
 
+TEST(PostingOrder, eight_full_blocks_count_as_one) {
+    EXPECT_EQ(blocks_that_count(3, 7), 3U);
+    EXPECT_EQ(blocks_that_count(3, 8), 4U);
+    EXPECT_EQ(blocks_that_count(0, 17), 2U);
+}
+
 TEST(PostingOrder, who_is_known_to_sign_soon_has_its_place) {
     for (std::uint8_t one = 0; one < 32; ++one) {
         const Signers all = {signer(1), signer(2), signer(3)};

@@ -34,6 +34,10 @@ public:
     /// A handler as they should be; otherwise it takes an event as often as it comes.
     bool refuses_repeats = true;
     std::uint64_t head = 10;
+    /// What a block has room for; with so many it is full.
+    std::size_t most_per_block = SIZE_MAX;
+    /// Somebody else's transactions leave no more room than ours need.
+    bool always_full = false;
     std::vector<Transaction> mined;
 
     types::TxHash next_hash() {
@@ -51,12 +55,24 @@ public:
     }
     void mine() {
         ++head;
-        for (auto& one : pool_) {
+        std::size_t used = 0;
+        for (; !pool_.empty() && used < most_per_block; ++used) {
+            auto& one = pool_.front();
             one.block = head;
             one.accepted = !refuses_repeats || !has(one.event);
-            mined.push_back(one);
+            mined.push_back(std::move(one));
+            pool_.pop_front();
         }
-        pool_.clear();
+        if (always_full || used >= most_per_block) {
+            full_.insert(head);
+        }
+    }
+    BlockCount blocks_after(std::uint64_t block) const {
+        BlockCount out;
+        for (auto number = block + 1; number <= head; ++number) {
+            ++(full_.contains(number) ? out.full : out.with_room);
+        }
+        return out;
     }
     bool has(const types::EventId& event) const { return find(event) != nullptr; }
     const Transaction* find(const types::EventId& event) const {
@@ -117,6 +133,7 @@ public:
 private:
     std::uint64_t sent_ = 0;
     std::deque<Transaction> pool_;
+    std::set<std::uint64_t> full_;
 };
 
 /// One operator's way to the chain.
@@ -175,6 +192,9 @@ public:
         co_return std::vector<std::string>(signers.size(), "1");
     }
     async::Task<base::Result<std::uint64_t>> head() override { co_return chain_.head; }
+    async::Task<base::Result<BlockCount>> blocks_after(std::uint64_t block) override {
+        co_return chain_.blocks_after(block);
+    }
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp /*time*/) override {
         co_return 1U;
     }

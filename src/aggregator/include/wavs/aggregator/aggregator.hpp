@@ -95,6 +95,7 @@ private:
     struct Chosen;
     struct Choice;
     struct Elsewhere;
+    struct Waited;
     struct Settled;
     struct Join;
     enum class Step { Again, Done };
@@ -173,6 +174,8 @@ private:
                                                  std::vector<types::QueueSignature>& counted);
     async::Task<base::Result<std::vector<types::QueueSignature>>> counted(
         types::RegisteredServicePtr service, std::vector<types::QueueSignature> all);
+    std::size_t rank_of(const OpenQueue& queue, const Chosen& chosen) const;
+    async::Task<base::Result<Waited>> waited(OpenQueue& queue, Target& target);
     async::Task<base::Result<bool>> is_our_turn(OpenQueue& queue, Target& target,
                                                 const Chosen& chosen);
     async::Task<base::Result<Step>> send(OpenQueue& queue, std::shared_ptr<Target> target,

@@ -26,6 +26,7 @@ public:
         types::SubmitAction action, std::vector<types::EvmAddress> signers,
         std::uint32_t reference_block) override;
     async::Task<base::Result<std::uint64_t>> head() override;
+    async::Task<base::Result<BlockCount>> blocks_after(std::uint64_t block) override;
     async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp time) override;
     /// What keeps results from being posted and is the operator's to settle.
     std::vector<std::string> warnings() const { return handlers_.warnings(); }

@@ -23,6 +23,13 @@ using Signers = std::set<types::EvmAddress>;
 std::size_t posting_rank(const types::EventId& event, const types::EvmAddress& own,
                          const Signers& signed_by, const Signers& expected);
 
+/// Every place in the order waits for so many more blocks.
+inline constexpr std::uint64_t kBlocksPerTurn = 2;
+
+/// A transaction before us may still wait when blocks are full: eight of those count as one
+/// (docs/decisions.md D-91).
+std::uint64_t blocks_that_count(std::uint64_t with_room, std::uint64_t full);
+
 /// Who signs for a service now, by what was seen lately. Thread-safe.
 class ActiveSigners {
 public:

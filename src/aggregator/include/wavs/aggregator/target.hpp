@@ -75,6 +75,12 @@ struct PostRequest {
     OnSigned on_signed;
 };
 
+/// Blocks by whether a transaction that waits for its block could have got into them.
+struct BlockCount {
+    std::uint64_t with_room = 0;
+    std::uint64_t full = 0;
+};
+
 /// Where results are posted: one chain with one account. The messages of its errors are those
 /// components get to see in the submit callback. Callable from any executor.
 class Target {
@@ -99,6 +105,8 @@ public:
         std::uint32_t reference_block) = 0;
     /// Number of the newest block.
     virtual async::Task<base::Result<std::uint64_t>> head() = 0;
+    /// Those that came after this one.
+    virtual async::Task<base::Result<BlockCount>> blocks_after(std::uint64_t block) = 0;
     /// The newest block that is not later; the oldest one that `find_posted` looks at when all
     /// those are later.
     virtual async::Task<base::Result<std::uint64_t>> block_at(types::Timestamp time) = 0;

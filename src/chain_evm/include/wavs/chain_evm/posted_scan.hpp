@@ -23,9 +23,15 @@ struct PostedResult {
     types::Bytes32 envelope_digest;
 };
 
+/// Blocks by whether they had room for one more transaction: those without a gas limit had.
+struct BlockCount {
+    std::uint64_t with_room = 0;
+    std::uint64_t full = 0;
+};
+
 /// Finds what any operator posted to the handlers of one chain, by reading its blocks
-/// (docs/protocol/05-evm.md 9). Reads only while somebody asks, each block once. Owned by its
-/// chain. Thread-safe.
+/// (docs/protocol/05-evm.md 9), and how full they were. Reads only while somebody asks, each block
+/// once. Owned by its chain. Thread-safe.
 ///
 /// Each block is remembered with its hash: one that does not follow the one before it voids all
 /// that was read. A failure leaves what was read, and the next call goes on there. Errors: those of
@@ -54,6 +60,8 @@ public:
     async::Task<base::Result<std::optional<PostedResult>>> find(types::EvmAddress handler,
                                                                 types::EventId event,
                                                                 std::uint64_t from_block);
+    /// The blocks after this one, up to the head; `kLookBackBlocks` of them at most.
+    async::Task<base::Result<BlockCount>> blocks_after(std::uint64_t block);
     /// The chain replaced blocks: what was read is void.
     void forget();
 
@@ -70,6 +78,7 @@ private:
         std::optional<types::Bytes32> hash;
         std::optional<types::Bytes32> parent;
         std::vector<Key> transactions;
+        bool full = false;
     };
     struct Piece {
         /// Away from what is scanned already.

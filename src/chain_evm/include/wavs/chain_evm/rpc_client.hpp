@@ -85,6 +85,7 @@ struct BlockHeader {
     std::optional<std::uint64_t> timestamp;
     std::optional<Wei> base_fee;
     std::optional<std::uint64_t> gas_limit;
+    std::optional<std::uint64_t> gas_used;
     std::optional<Bloom> logs_bloom;
 };
 base::Result<BlockHeader> parse_header(std::string_view json);
