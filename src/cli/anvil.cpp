@@ -6,6 +6,7 @@
 #include "wavs/types/json.hpp"
 #include "wavs/types/json_read.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace wavs::cli {
@@ -15,6 +16,9 @@ constexpr std::string_view kListening = "Listening on ";
 /// 100 and 1 gwei: anvil forgets for good what full blocks have made too cheap.
 constexpr std::string_view kMaxFee = "0x174876e800";
 constexpr std::string_view kPriorityFee = "0x3b9aca00";
+/// When it mines at once, anvil leaves what does not fit into a block until somebody sends more.
+constexpr std::string_view kBlockGas = "1000000000";
+constexpr std::string_view kGasLimit = "--gas-limit";
 
 /// 0 when the line has none.
 std::uint16_t port_at_end(std::string_view line) {
@@ -58,6 +62,10 @@ async::Task<base::Result<std::unique_ptr<Anvil>>> Anvil::start(Tools tools, Anvi
                           "--port",       fmt::format("{}", options.port),
                           "--accounts",   fmt::format("{}", kAnvilAccounts),
                           "--cache-path", states.string()};
+    if (std::find(options.args.begin(), options.args.end(), kGasLimit) == options.args.end()) {
+        child_options.args.insert(child_options.args.end(),
+                                  {std::string(kGasLimit), std::string(kBlockGas)});
+    }
     child_options.args.insert(child_options.args.end(), options.args.begin(), options.args.end());
     child_options.on_stdout = [log, announced](std::string_view line) {
         if (announced->empty() && line.starts_with(kListening)) {

@@ -111,6 +111,22 @@ TEST_F(Crash, kill_at_random_moments_under_load_loses_and_repeats_nothing) {
     expect_one_result_each();
 }
 
+TEST_F(Crash, killed_with_many_transactions_on_their_way) {
+    constexpr int kEvents = 100;
+    begin();
+    for (const std::string point : {"before_send:1", "before_send:40", "after_send:1"}) {
+        SCOPED_TRACE(point);
+        must(devnet_->kill_node());
+        for (int i = 0; i < kEvents; ++i) {
+            fire(point + std::to_string(i));
+        }
+        restart_with(point + ":kill");
+        wait_until("the node has died at " + point, [&] { return !devnet_->node().running(); });
+        restart_with("");
+        expect_one_result_each();
+    }
+}
+
 TEST_F(Crash, a_killed_node_fires_its_timers_once_when_they_are_due) {
     constexpr auto kDelay = std::chrono::seconds(8);
     start();

@@ -32,7 +32,11 @@ base::Bytes careless_handler(const types::EvmAddress& manager) {
 }  // namespace
 
 void Operators::begin(const Setup& setup) {
-    start({.peers = true, .quorum = setup.quorum});
+    std::vector<std::string> anvil_args;
+    if (setup.block_gas != 0) {
+        anvil_args = {"--gas-limit", std::to_string(setup.block_gas)};
+    }
+    start({.anvil_args = std::move(anvil_args), .peers = true, .quorum = setup.quorum});
     for (unsigned i = 1; i < setup.nodes; ++i) {
         must(devnet_->start_node(i));
     }

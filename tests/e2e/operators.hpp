@@ -21,6 +21,8 @@ protected:
         std::string_view component = "echo";
         /// How the aggregator component chooses among signatures; empty: it has no say.
         std::string_view selection;
+        /// What a block of the chain holds; 0: all there is.
+        std::uint64_t block_gas = 0;
     };
     /// Until each node has the service, its triggers, and all others as peers.
     void begin(const Setup& setup);

@@ -68,7 +68,8 @@ TEST_F(SeveralOperators, each_event_of_a_fleet_costs_one_transaction) {
     constexpr std::size_t kPart = 20;
     begin({.nodes = operators,
            .weights = std::vector<std::uint64_t>(operators, 10),
-           .quorum = {.threshold_weight = 1, .numerator = 2, .denominator = 3}});
+           .quorum = {.threshold_weight = 1, .numerator = 2, .denominator = 3},
+           .block_gas = 30'000'000});
     must(devnet_->anvil().mine_every(std::chrono::seconds(block_seconds)));
     for (std::size_t i = 0; i < events; ++i) {
         must(devnet_->send_trigger(contracts_.trigger, base::to_bytes(std::to_string(i))));

@@ -91,11 +91,10 @@ Posting::~Posting() {
     pipeline_.stop();
 }
 
-void Posting::start_posting(std::vector<std::string> anvil_args) {
+void Posting::start_posting() {
     cli::DevnetOptions options;
     options.folder = folder_;
     options.anvil_program = cli::find_anvil({WAVS_SOURCE_DIR, WAVS_SOURCE_DIR, ""}, {}).value();
-    options.anvil_args = std::move(anvil_args);
     options.patience = std::chrono::seconds(60);
     devnet_ = std::make_unique<cli::Devnet>(std::move(options), tools_);
     must(devnet_->start_chain());

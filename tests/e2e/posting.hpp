@@ -43,8 +43,7 @@ class Posting : public Scenario {
 protected:
     ~Posting() override;
 
-    /// `anvil_args` for a chain that holds more.
-    void start_posting(std::vector<std::string> anvil_args = {});
+    void start_posting();
     void crash();
     void restart();
     /// Stores and hands over `count` results with trigger ids from `first` on, all at once.

@@ -8,7 +8,7 @@ using Mode = ChainProxy::Mode;
 
 TEST_F(Posting, five_hundred_results_are_on_chain_within_three_blocks) {
     constexpr std::uint64_t kCount = 500;
-    start_posting({"--gas-limit", "1000000000"});
+    start_posting();
     must(devnet_->anvil().mine_manually());
     const auto start = clock_.steady_now();
     submit(1, kCount);
