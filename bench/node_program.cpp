@@ -7,10 +7,6 @@
 namespace wavs::bench {
 namespace {
 
-// Room for every result of one benchmark in a block or two: what is measured is the node, not the
-// room in blocks.
-constexpr std::string_view kBlockGas = "1000000000";
-
 async::Task<base::Result<void>> stop(cli::Devnet& devnet) {
     co_await devnet.stop();
     co_return base::ok();
@@ -40,7 +36,6 @@ ChainNode::ChainNode(ClientSide& side, const Settings& settings,
     devnet.anvil_program = must(cli::find_anvil({WAVS_SOURCE_DIR, WAVS_SOURCE_DIR, ""}, {}));
     devnet.wavs_program = settings.wavs_program.string();
     devnet.anvil_args = std::move(options.chain_args);
-    devnet.anvil_args.insert(devnet.anvil_args.end(), {"--gas-limit", std::string(kBlockGas)});
     devnet.node_config = std::move(options.node_config);
     devnet.log_level = {std::string(options.log_level), "app=info"};
     devnet.patience = std::chrono::seconds(60);
