@@ -92,7 +92,6 @@ private:
     enum class Outcome { Taken, Known, Waits, NoRoom, Equivocates };
 
     void handle(p2p::Event event);
-    void on_answer(const p2p::CatchupAnswer& answer);
     void on_publish_failed(const p2p::PublishFailed& failed);
     async::Task<void> look_at(p2p::Message message, async::Semaphore::Permit place);
     void read_answer(p2p::CatchupAnswer answer);
