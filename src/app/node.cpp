@@ -5,6 +5,7 @@
 #include "node_api.hpp"
 #include "options.hpp"
 #include "ports.hpp"
+#include "task_metrics.hpp"
 #include "wavs/crypto/keyring.hpp"
 #include "wavs/http/http_api.hpp"
 #include "wavs/rt/native.hpp"
@@ -26,33 +27,6 @@ constexpr auto kDiskCheckEvery = std::chrono::seconds(2);
 constexpr int kAddressTries = 100;
 constexpr auto kAddressPause = std::chrono::milliseconds(20);
 constexpr std::size_t kBatchCapacity = 10'000;
-
-void report_task(telemetry::Metrics& metrics, const async::TaskStatus& task) {
-    const bool down = task.state == async::TaskStatus::State::Restarting;
-    metrics
-        .gauge("wavs_subsystem_down", "1 while a task of the node is not running",
-               {{"task", task.name}})
-        .set(down ? 1 : 0);
-    if (down) {
-        telemetry::log_error("app", "a task ended unasked and is started again",
-                             {{"task", task.name}, {"error", task.last_error.value_or("")}});
-    }
-}
-
-// Every queue of the process on the metrics page.
-void export_queues(telemetry::Metrics& metrics) {
-    for (const auto& queue : async::QueueRegistry::instance().living()) {
-        const telemetry::Labels labels{{"queue", queue->name}};
-        metrics.gauge("wavs_queue_depth", "Items waiting", labels)
-            .set(static_cast<double>(queue->depth.load()));
-        metrics.gauge("wavs_queue_capacity", "Items a queue holds at most", labels)
-            .set(static_cast<double>(queue->capacity));
-        metrics.gauge("wavs_queue_full_events", "Times a sender found the queue full", labels)
-            .set(static_cast<double>(queue->full_count.load()));
-        metrics.gauge("wavs_queue_dropped_items", "Items dropped by a full queue", labels)
-            .set(static_cast<double>(queue->dropped.load()));
-    }
-}
 
 // Nothing is lost: what was answered is on disk, the rest is read or asked for again.
 void disk_failed(const base::Error& error) {
