@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what no other tool checks: licence lines, file length, words that do not belong, module READMEs."""
+"""Checks what no other tool checks: licence lines, file length, words that do not belong, module READMEs, and
+end-to-end tests that nobody runs."""
 import pathlib
 import re
 import subprocess
@@ -53,8 +54,18 @@ def readme_problems():
                 yield f"src/{module.name}/README.md: no {heading}"
 
 
+def unregistered_tests():
+    """Each end-to-end test is an entry of its own for ctest; without one it never runs."""
+    registered = (ROOT / "tests/CMakeLists.txt").read_text()
+    for path in sorted((ROOT / "tests/e2e").glob("*.cpp")):
+        for test in re.findall(r"^TEST(?:_F|_P)?\(\w+,\s*(\w+)\)", path.read_text(), re.MULTILINE):
+            if not re.search(rf"\b{test}\b", registered):
+                yield f"tests/e2e/{path.name}: {test} is not in tests/CMakeLists.txt, so it never runs"
+
+
 def main():
     problems = [problem for path in files() for problem in problems_of(path)] + list(readme_problems())
+    problems += unregistered_tests()
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_schedules_test.cpp, simulated, 5 minutes),
-# 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes), 200 events of 3, 5 and 10 operators with
-# 1 s and 12 s between blocks (tests/e2e/operators_test.cpp, 10 minutes), and a hostile peer for 5 minutes
-# (tests/e2e/hostile_peer_test.cpp). Then load for 20 minutes with
-# a look every 10 seconds at what the node holds: memory, descriptors and files must stay as they are. Prints one JSON
-# object per line, the verdict last, and nothing else on standard output; fails, naming it, when an event had not exactly
-# one result or something grew. docs/bench.md says what is done and how it is judged.
+# First 100 random schedules of faults of five operators (src/aggregator/tests/quorum_schedules_test.cpp, simulated,
+# 5 minutes), 200 of a node on a chain (tests/e2e/fault_schedules_test.cpp, 15 minutes), 200 events of 3, 5 and 10
+# operators with 1 s and 12 s between blocks (tests/e2e/operators_test.cpp, 10 minutes), and a hostile peer for 5
+# minutes (tests/e2e/hostile_peer_test.cpp). Then load for 20 minutes with a look every 10 seconds at what the node
+# holds: memory, descriptors and files must stay as they are. Prints one JSON object per line, the verdict last, and
+# nothing else on standard output; fails, naming it, when an event had not exactly one result or something grew.
+# docs/bench.md says what is done and how it is judged.
 #   WAVS_SOAK_SEEDS        1-200, of the schedules; empty: none
 #   WAVS_SOAK_SECONDS      1200
 #   WAVS_SOAK_RATE         manual events a second, 720
