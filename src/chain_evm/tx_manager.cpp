@@ -143,10 +143,10 @@ async::Task<base::Result<std::uint64_t>> TxManager::Impl::gas_estimate(const TxR
     if (revert == nullptr) {
         co_return std::get<std::uint64_t>(outcome);
     }
-    // Nodes estimate on top of their pool. What is there may be dropped: no reason to give up.
-    const auto in_blocks = co_await client.call(std::move(call), BlockRef::latest());
-    const bool taken =
-        in_blocks.has_value() && std::get_if<Reverted>(&in_blocks.value()) == nullptr;
+    // Nodes estimate on top of their pool. What is there may be dropped: no reason to give up. Nor
+    // is not knowing.
+    WAVS_CO_TRY(const auto in_blocks, co_await client.call(std::move(call), BlockRef::latest()));
+    const bool taken = std::get_if<Reverted>(&in_blocks) == nullptr;
     co_return taken ? estimate_forestalled(*revert) : estimate_reverted(*revert);
 }
 

@@ -77,8 +77,9 @@ TEST_F(TxTest, nonce_errors_are_answered_by_asking_the_chain) {
 }
 
 TEST_F(TxTest, estimates_that_revert_or_are_too_high_send_nothing) {
-    node_.error("eth_estimateGas",
-                R"({"code":3,"message":"execution reverted","data":"0x3dda1739"})");
+    for (const auto* method : {"eth_estimateGas", "eth_call"}) {
+        node_.error(method, R"({"code":3,"message":"execution reverted","data":"0x3dda1739"})");
+    }
     start();
     run_until([this] { return result().has_value(); });
     EXPECT_EQ(result()->error().message(),
@@ -113,10 +114,14 @@ TEST_F(TxTest, what_only_the_pool_refuses_is_no_refusal) {
     EXPECT_NE(result()->error().message().find("a transaction that is in no block yet"),
               std::string::npos)
         << result()->error().message();
-    node_.error("eth_call", reverted);
+    node_.error("eth_call", R"({"code":-32005,"message":"rate limit exceeded"})");
     start();
     run_until([this] { return result(1).has_value(); });
-    EXPECT_EQ(result(1)->error().kind(), base::ErrorKind::Invalid);
+    EXPECT_NE(result(1)->error().kind(), base::ErrorKind::Invalid) << "it is not known";
+    node_.error("eth_call", reverted);
+    start();
+    run_until([this] { return result(2).has_value(); });
+    EXPECT_EQ(result(2)->error().kind(), base::ErrorKind::Invalid);
     EXPECT_EQ(node_.count("eth_sendRawTransaction"), 0U);
 }
 
