@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The catch-up protocol: one JSON text each way, ended by closing the writing side. Requests are
-//! read (`request`); answers are the owner's bytes.
+//! read in `request`; answers are the owner's bytes.
 
 use std::io;
 

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
@@ -21,14 +21,16 @@ use libp2p::swarm::{
 use crate::config::Limits;
 use crate::rate::Rates;
 
-/// Addresses that are remembered before the idle ones are forgotten.
-const REMEMBERED: usize = 4_096;
+/// How often the addresses that have not come for a while are forgotten. So no more are remembered than come
+/// while one that came once counts as new again.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct IpLimit {
     most: u32,
     connections: HashMap<ConnectionId, IpAddr>,
     per_ip: HashMap<IpAddr, u32>,
     arrivals: Rates<IpAddr>,
+    tidied: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -49,13 +51,15 @@ impl IpLimit {
             connections: HashMap::new(),
             per_ip: HashMap::new(),
             arrivals: Rates::new(limits.new_connections_per_second, limits.new_connection_burst),
+            tidied: None,
         }
     }
 
     /// Before it costs a handshake.
     fn arrive(&mut self, remote: &Multiaddr, now: Instant) -> Result<(), ConnectionDenied> {
         let Some(ip) = ip_of(remote).filter(|ip| !ip.is_loopback()) else { return Ok(()) };
-        if self.arrivals.len() >= REMEMBERED {
+        if self.tidied.is_none_or(|at| now.saturating_duration_since(at) >= TIDY_EVERY) {
+            self.tidied = Some(now);
             self.arrivals.tidy(|_| false, now);
         }
         if self.arrivals.take(ip, now) { Ok(()) } else { Err(ConnectionDenied::new(TooMany(ip))) }
@@ -157,8 +161,6 @@ impl NetworkBehaviour for IpLimit {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn limit() -> IpLimit {
@@ -187,6 +189,17 @@ mod tests {
         assert_eq!(arrivals(&mut limit, &from("/ip6/::1/tcp/1"), now), 5);
         now += Duration::from_secs(2);
         assert_eq!(arrivals(&mut limit, &from("/ip4/203.0.113.7/tcp/1"), now), 2);
+    }
+
+    #[test]
+    fn addresses_that_came_once_are_not_remembered_for_long() {
+        let (mut limit, start) = (limit(), Instant::now());
+        let moment = |n: u32| start + Duration::from_millis(n.into());
+        for n in 0..10_000_u32 {
+            let ip = std::net::Ipv4Addr::from_bits(0x0b00_0000 + n);
+            assert!(limit.arrive(&format!("/ip4/{ip}/tcp/1").parse().unwrap(), moment(n)).is_ok());
+            assert!(limit.arrivals.len() <= 2_000);
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ impl<Who: Eq + Hash> Rates<Who> {
         within
     }
 
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.buckets.len()
     }
