@@ -24,7 +24,7 @@ Signers signers_of(const std::vector<types::QueueSignature>& signatures) {
 
 }  // namespace
 
-// Those who signed another result of this event wait for none of us.
+// Who has signed another result of this event will not sign this one.
 std::size_t Aggregator::rank_of(const OpenQueue& queue, const Chosen& chosen) const {
     const auto& service = *queue.service();
     auto expected =

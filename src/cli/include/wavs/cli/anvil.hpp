@@ -27,7 +27,7 @@ struct AnvilOptions {
     std::string program;
     /// What anvil has to store goes beside it.
     std::filesystem::path log_file;
-    /// Added to ours; blocks hold 1,000 million gas unless `--gas-limit` is among them.
+    /// Added to ours; a block holds 1,000,000,000 gas unless `--gas-limit` is among them.
     std::vector<std::string> args;
     /// 0: any free one.
     std::uint16_t port = 0;
