@@ -105,7 +105,7 @@ install_rust() {
   toolchains=$(rustup toolchain list)
   if ! grep -q "^$channel-" <<<"$toolchains"; then
     step "set-up: Rust $channel (1 minute)" \
-      rustup toolchain install "$channel" --profile minimal --component rustfmt --component clippy
+      rustup toolchain install "$channel" --no-self-update --profile minimal --component rustfmt --component clippy
   fi
 }
 
