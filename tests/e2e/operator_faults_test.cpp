@@ -9,6 +9,7 @@
 namespace wavs::e2e {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 constexpr cli::QuorumRule kAllOfThree{.threshold_weight = 1, .numerator = 3, .denominator = 3};
@@ -54,6 +55,24 @@ TEST_F(OperatorFaults, weights_count_and_one_that_was_deregistered_does_not) {
     must(devnet_->wait_handled(contracts_.handler, fire("without the third")));
     const auto sent = expect_one_transaction_each(2);
     EXPECT_FALSE(signs(sent.at(1), signers_.at(2).address));
+}
+
+TEST_F(OperatorFaults, one_that_lies_keeps_no_honest_result_back) {
+    begin({.first_lies = true});
+    const auto event = fire(fmt::format("envvar:{}", kAnswer));
+    must(devnet_->wait_handled(contracts_.handler, event));
+    EXPECT_EQ(base::as_text(must(devnet_->read_result(contracts_.handler, event.trigger_id))),
+              "the truth");
+    wait_all_settled(3, 1);
+    const auto sent = expect_one_transaction_each(1);
+    EXPECT_THAT(sent.at(0).signers, SizeIs(2));
+    EXPECT_FALSE(signs(sent.at(0), signers_.at(0).address));
+    for (unsigned i = 0; i < 3; ++i) {
+        const auto shown = must(devnet_->node(i).client().divergences());
+        for (const auto& signer : signers_) {
+            EXPECT_THAT(shown, HasSubstr(types::to_checksum_string(signer.address))) << i;
+        }
+    }
 }
 
 TEST_F(OperatorFaults, killed_between_the_last_two_signatures_it_has_the_ones_before) {

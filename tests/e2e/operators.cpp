@@ -36,7 +36,11 @@ void Operators::begin(const Setup& setup) {
     if (setup.block_gas != 0) {
         anvil_args = {"--gas-limit", std::to_string(setup.block_gas)};
     }
-    start({.anvil_args = std::move(anvil_args), .peers = true, .quorum = setup.quorum});
+    start({.node_env = {{std::string(kAnswer), setup.first_lies ? "a lie" : "the truth"}},
+           .anvil_args = std::move(anvil_args),
+           .peers = true,
+           .quorum = setup.quorum});
+    devnet_->set_node_env({{std::string(kAnswer), "the truth"}});
     for (unsigned i = 1; i < setup.nodes; ++i) {
         must(devnet_->start_node(i));
     }
@@ -47,6 +51,7 @@ void Operators::begin(const Setup& setup) {
         contracts_.handler = receipt.contract_address.value();
     }
     auto echoing = workflow(setup.component, contracts_);
+    echoing.component.env_keys = {std::string(kAnswer)};
     if (!setup.selection.empty()) {
         auto& component = std::get<types::SubmitAggregator>(echoing.submit).component;
         component.source = types::DigestSource{upload("selecting_aggregator")};

@@ -13,6 +13,9 @@ namespace wavs::e2e {
 /// chain with a block each second. Node n is operator n.
 class Operators : public Scenario {
 protected:
+    /// What `echo` answers when the event says "envvar:" with this name.
+    static constexpr std::string_view kAnswer = "WAVS_ENV_ANSWER";
+
     struct Setup {
         unsigned nodes = 3;
         /// Of the operators; more of them than nodes are some whose node never starts.
@@ -21,6 +24,8 @@ protected:
         std::string_view component = "echo";
         /// How the aggregator component chooses among signatures; empty: it has no say.
         std::string_view selection;
+        /// The first node's component is told another `kAnswer` than those of the others.
+        bool first_lies = false;
         /// What a block of the chain holds; 0: all there is.
         std::uint64_t block_gas = 0;
     };
