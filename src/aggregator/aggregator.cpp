@@ -18,6 +18,19 @@ base::Bytes key_of(const types::ResultRecord& result) {
 
 }  // namespace
 
+// A peer may write any number there.
+std::optional<types::Timestamp> time_of(const types::TriggerData& data) {
+    constexpr std::uint64_t kNanos = 1'000'000'000;
+    if (const auto* tick = std::get_if<types::CronData>(&data)) {
+        return tick->trigger_time;
+    }
+    const auto* log = std::get_if<types::EvmEventData>(&data);
+    if (log != nullptr && log->block_timestamp && *log->block_timestamp < UINT64_MAX / kNanos) {
+        return types::Timestamp{*log->block_timestamp * kNanos};
+    }
+    return std::nullopt;
+}
+
 types::Timestamp earlier(types::Timestamp now, std::chrono::seconds age) {
     const auto nanos = static_cast<std::uint64_t>(age.count()) * 1'000'000'000ULL;
     return {now.nanos > nanos ? now.nanos - nanos : 0};

@@ -5,6 +5,7 @@
 #include "wavs/types/records.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string_view>
 
 namespace wavs::aggregator {
@@ -19,6 +20,8 @@ inline constexpr std::string_view kOtherResult =
 /// Who delivered what this node has signed itself.
 inline constexpr std::string_view kSelf = "self";
 
+/// When the event happened, if it says so.
+std::optional<types::Timestamp> time_of(const types::TriggerData& data);
 types::Timestamp earlier(types::Timestamp now, std::chrono::seconds age);
 /// Later may be better: the chain, the node or the disk is not there now.
 bool is_transient(const base::Error& error);

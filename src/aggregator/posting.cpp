@@ -60,13 +60,8 @@ std::optional<std::uint64_t> block_of(const types::TriggerData& data,
 
 // Nothing of the event can be on chain before.
 types::Timestamp not_before(const types::TriggerData& data, types::Timestamp opened_at) {
-    if (const auto* tick = std::get_if<types::CronData>(&data)) {
-        return earlier(tick->trigger_time, kClockMargin);
-    }
-    if (const auto* log = std::get_if<types::EvmEventData>(&data); log && log->block_timestamp) {
-        return earlier({*log->block_timestamp * 1'000'000'000ULL}, kClockMargin);
-    }
-    return earlier(opened_at, kUntimedAge + kClockMargin);
+    const auto time = time_of(data);
+    return time ? earlier(*time, kClockMargin) : earlier(opened_at, kUntimedAge + kClockMargin);
 }
 
 }  // namespace

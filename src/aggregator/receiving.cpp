@@ -7,22 +7,6 @@
 #include <algorithm>
 
 namespace wavs::aggregator {
-namespace {
-
-// When the event happened, if it says so.
-std::optional<types::Timestamp> time_of(const types::TriggerData& data) {
-    constexpr std::uint64_t kNanos = 1'000'000'000;
-    if (const auto* tick = std::get_if<types::CronData>(&data)) {
-        return tick->trigger_time;
-    }
-    const auto* log = std::get_if<types::EvmEventData>(&data);
-    if (log != nullptr && log->block_timestamp && *log->block_timestamp < UINT64_MAX / kNanos) {
-        return types::Timestamp{*log->block_timestamp * kNanos};
-    }
-    return std::nullopt;
-}
-
-}  // namespace
 
 async::Task<base::Result<void>> Exchange::run_events() {
     while (true) {
