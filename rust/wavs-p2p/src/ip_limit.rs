@@ -21,8 +21,8 @@ use libp2p::swarm::{
 use crate::config::Limits;
 use crate::rate::Rates;
 
-/// How often the addresses that have not come for a while are forgotten. So no more are remembered than come
-/// while one that came once counts as new again.
+/// How often those are forgotten whose burst is whole again. Who came once is such a second later, so that what is
+/// remembered is bounded by what arrives.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct IpLimit {
