@@ -79,8 +79,8 @@ protected:
                                 std::string_view workflow = "default");
     /// A metric's value summed over its labels; 0 when it is not there.
     double metric(std::string_view name, unsigned node = 0);
-    /// Looks until `done`, with pauses, and fails the test when it takes too long.
     static constexpr base::Duration kPatience = std::chrono::seconds(60);
+    /// Looks until `done`, with pauses, and fails the test when it takes too long.
     void wait_until(std::string what, const std::function<bool()>& done,
                     base::Duration patience = kPatience);
     std::size_t handled_count(const types::EvmAddress& handler);
